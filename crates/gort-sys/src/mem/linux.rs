@@ -1,0 +1,155 @@
+//! The kernel as backend: private anonymous mappings, `mprotect` and `madvise`.
+//!
+//! Reserved memory is `PROT_NONE`, so an overcommit limit does not count it. No `brk` (SYS-3).
+
+use super::{Backend, HugeHint, MemError, MemOp, PageRange, Release};
+use crate::stat::{MemState, SysStat};
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Linux's memory. Has no state of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Linux;
+
+/// `PR_SET_VMA` and its one option, which libc does not name on all targets.
+const PR_SET_VMA: libc::c_int = 0x5356_4d41;
+const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
+/// `MADV_POPULATE_WRITE` (Linux 5.14) and `MADV_COLLAPSE` (6.1).
+const MADV_POPULATE_WRITE: libc::c_int = 23;
+const MADV_COLLAPSE: libc::c_int = 25;
+
+fn errno() -> i32 {
+    // SAFETY: MEM-2 — the C library's own accessor; valid on every thread.
+    unsafe { *libc::__errno_location() }
+}
+
+fn mmap(hint: usize, len: usize) -> Result<NonNull<u8>, i32> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: MEM-2 — without MAP_FIXED a new mapping never replaces one that exists.
+    let p = unsafe { libc::mmap(ptr::without_provenance_mut(hint), len, libc::PROT_NONE, flags, -1, 0) };
+    match NonNull::new(p.cast::<u8>()) {
+        Some(p) if p.as_ptr() as isize != -1 => Ok(p),
+        _ => Err(errno()),
+    }
+}
+
+fn munmap(base: NonNull<u8>, len: usize) {
+    if len != 0 {
+        // SAFETY: MEM-2 — the caller owns the range and nobody uses it (contract of `free`).
+        unsafe { libc::munmap(base.as_ptr().cast(), len) };
+    }
+}
+
+fn protect(r: PageRange, prot: libc::c_int) -> Result<(), i32> {
+    // SAFETY: MEM-2 — the range lies in a reservation of ours (contract of the callers).
+    if unsafe { libc::mprotect(r.base.as_ptr().cast(), r.len, prot) } == 0 { Ok(()) } else { Err(errno()) }
+}
+
+fn advise(r: PageRange, advice: libc::c_int) -> Result<(), i32> {
+    // SAFETY: MEM-2 — the range lies in a reservation of ours (contract of the callers).
+    if unsafe { libc::madvise(r.base.as_ptr().cast(), r.len, advice) } == 0 { Ok(()) } else { Err(errno()) }
+}
+
+// SAFETY: the contract of `Backend` — the kernel gives no range twice, and anonymous memory is zero.
+unsafe impl Backend for Linux {
+    fn page_size(&self) -> usize {
+        static SIZE: AtomicUsize = AtomicUsize::new(0);
+        let known = SIZE.load(Relaxed); // ORDER: Relaxed — a constant; every thread would store the same.
+        if known != 0 {
+            return known;
+        }
+        // SAFETY: MEM-2 — asks for a constant of the system.
+        let size = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        SIZE.store(size, Relaxed); // ORDER: Relaxed — see above.
+        size
+    }
+
+    fn huge_page_size(&self) -> Option<usize> {
+        // 2 MiB for 4 KiB pages; a table page maps page/8 pages, so the rule is page * page / 8.
+        let page = self.page_size();
+        Some(page * (page / 8))
+    }
+
+    fn reserve(&self, len: usize, align: usize, hint: usize, st: &SysStat) -> Result<PageRange, MemError> {
+        let fail = |errno| MemError::os(MemOp::Reserve, len, errno);
+        let page = self.page_size();
+        if len == 0 || !len.is_multiple_of(page) || !align.is_power_of_two() {
+            return Err(MemError::os(MemOp::Order, len, libc::EINVAL));
+        }
+        let first = mmap(hint, len).map_err(fail)?;
+        if (first.as_ptr() as usize).is_multiple_of(align.max(page)) {
+            st.shift(None, Some(MemState::Reserved), len);
+            return Ok(PageRange::new(first, len));
+        }
+        // Not aligned: take enough to contain an aligned run, give the two ends back.
+        munmap(first, len);
+        let wide = len.checked_add(align).ok_or(fail(libc::ENOMEM))?;
+        let base = mmap(0, wide).map_err(fail)?;
+        let addr = base.as_ptr() as usize;
+        let head = addr.next_multiple_of(align) - addr;
+        // SAFETY: MEM-2 — `head < align`, and the mapping is `len + align` long.
+        let start = unsafe { base.add(head) };
+        munmap(base, head);
+        // SAFETY: MEM-2 — `head + len <= wide`: inside the mapping or at its end.
+        munmap(unsafe { start.add(len) }, wide - len - head);
+        st.shift(None, Some(MemState::Reserved), len);
+        Ok(PageRange::new(start, len))
+    }
+
+    unsafe fn map(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
+        protect(r, libc::PROT_READ | libc::PROT_WRITE).map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
+        st.shift(Some(MemState::Reserved), Some(MemState::Ready), r.len);
+        Ok(())
+    }
+
+    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<(), MemError> {
+        let advice = if how == Release::Free { libc::MADV_FREE } else { libc::MADV_DONTNEED };
+        let done = advise(r, advice).and_then(|()| if how == Release::Hard { protect(r, libc::PROT_NONE) } else { Ok(()) });
+        done.map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
+        st.shift(Some(MemState::Ready), Some(MemState::Prepared), r.len);
+        Ok(())
+    }
+
+    unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
+        // Needed after `Release::Hard` only; then one system call that changes nothing in the other cases.
+        protect(r, libc::PROT_READ | libc::PROT_WRITE).map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
+        st.shift(Some(MemState::Prepared), Some(MemState::Ready), r.len);
+        Ok(())
+    }
+
+    unsafe fn populate(&self, r: PageRange) {
+        let _ = advise(r, MADV_POPULATE_WRITE); // An old kernel refuses; the pages come at first touch then.
+    }
+
+    unsafe fn huge(&self, r: PageRange, hint: HugeHint) {
+        let _ = advise(
+            r,
+            match hint {
+                HugeHint::Prefer => libc::MADV_HUGEPAGE,
+                HugeHint::Avoid => libc::MADV_NOHUGEPAGE,
+                HugeHint::CollapseNow => MADV_COLLAPSE,
+            },
+        );
+    }
+
+    unsafe fn fault(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
+        // Dropping the contents first: a range that comes back through `map` must read as zero.
+        advise(r, libc::MADV_DONTNEED)
+            .and_then(|()| protect(r, libc::PROT_NONE))
+            .map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
+        st.shift(Some(MemState::Ready), Some(MemState::Reserved), r.len);
+        Ok(())
+    }
+
+    unsafe fn free(&self, r: PageRange, ready: usize, released: usize, st: &SysStat) {
+        munmap(r.base, r.len);
+        st.shift(Some(MemState::Ready), None, ready);
+        st.shift(Some(MemState::Prepared), None, released);
+        st.shift(Some(MemState::Reserved), None, r.len - ready - released);
+    }
+
+    unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr) {
+        // SAFETY: MEM-2 — names a range of ours; an old kernel refuses, which harms nothing.
+        unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr()) };
+    }
+}
