@@ -1,42 +1,75 @@
-//! Kinds, settings, upward calls.
-/// Who owns the objects.
+//! Kinds of owners, settings, and the calls upward.
+
+/// Who owns the objects of a span. The number is that of the page entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Kind {
-    /// Die by sweeping.
-    Gc,
-    /// alloc and dealloc.
-    Explicit,
-    /// Page runs.
-    Stack,
-    /// Page runs.
-    Meta,
+    /// A collector: objects die by sweeping.
+    Gc = 1,
+    /// Whoever called `alloc`, until `dealloc`.
+    Explicit = 2,
+    /// Whole page runs for stacks.
+    Stack = 3,
+    /// Whole page runs for metadata.
+    Meta = 4,
 }
-/// Drop glue of an object.
+
+/// Drop glue of an object: called once, with the object's first byte, after it died.
 pub type DropFn = unsafe fn(*mut u8);
-/// Upward calls; all required.
+
+/// What the heap asks of the layer above. All fields are required.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// Passed to each.
+    /// Passed to each call.
     pub ctx: *const (),
-    /// Sweep found an object with a `Drop` special dead: the slot stays allocated until `Heap::special_done(obj)`.
-    /// Called by whoever sweeps (mutator refill/flush, sweep_one) with no heap lock held except the span's own ownership; must not call
-    /// back into the heap's sweep; may take a leaf lock.
+    /// Sweep found an object with drop glue dead. Its slot stays allocated until
+    /// [`Heap::special_done`](crate::Heap::special_done). Called by whoever sweeps (`refill`, `flush`, `sweep_one`), with no
+    /// lock of the heap held. It may take locks of its own layer, but must not call back into the heap's sweep.
     pub dead: fn(ctx: *const (), obj: *mut u8, f: DropFn),
 }
-/// Settings.
-#[derive(Clone, Copy, Debug)]
-pub struct HeapConfig {
-    /// log2 of the GC range (38 = 256 GiB), 0: none wanted.
-    pub gc_range_shift: u32,
-    /// Upward calls.
-    pub hooks: Hooks,
-}
+
+// SAFETY: HOOKS-1 — the heap never looks behind `ctx`; who sets it promises that the calls may come from any thread.
+unsafe impl Send for Hooks {}
+// SAFETY: HOOKS-1 — as above.
+unsafe impl Sync for Hooks {}
+
 impl Hooks {
-    /// Does nothing.
+    /// Does nothing: glue never runs, slots with glue are never freed.
     pub const IDLE: Hooks = Hooks { ctx: core::ptr::null(), dead: |_, _, _| {} };
 }
+
+/// Settings of a heap.
+#[derive(Clone, Copy, Debug)]
+pub struct HeapConfig {
+    /// log2 of the size of the collector's range: 38 is 256 GiB; smaller ones (down to 64 MiB) are tried when the system
+    /// refuses. 0: no collector on this heap.
+    pub gc_range_shift: u32,
+    /// log2 of the range of explicit owners. 48 takes arenas at hints all over the address space; smaller numbers reserve
+    /// one range, as the test backend needs. Reserved at the first explicit cache.
+    pub explicit_range_shift: u32,
+    /// Most spans at a time.
+    pub max_spans: u32,
+    /// Calls upward.
+    pub hooks: Hooks,
+}
+
 impl Default for HeapConfig {
     fn default() -> Self {
-        HeapConfig { gc_range_shift: 38, hooks: Hooks::IDLE }
+        Self {
+            gc_range_shift: 38,
+            explicit_range_shift: 48,
+            max_spans: 1 << 26,
+            hooks: Hooks::IDLE,
+        }
     }
+}
+
+impl HeapConfig {
+    /// Small ranges, for tests and small programs: 256 MiB for each side.
+    pub const SMALL: HeapConfig = HeapConfig {
+        gc_range_shift: 28,
+        explicit_range_shift: 28,
+        max_spans: 1 << 16,
+        hooks: Hooks::IDLE,
+    };
 }

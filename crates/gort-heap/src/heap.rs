@@ -1,204 +1,165 @@
-//! The heap.
-use crate::{cache::Cache, class::SpanClass, config::*, object::*};
-use core::{marker::PhantomData, ptr::NonNull, sync::atomic::AtomicPtr};
+//! The heap as a value: a counted handle to a structure that never moves.
+
+use crate::cache::Cache;
+use crate::config::{DropFn, HeapConfig, Kind};
+use crate::inner::Inner;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::{self, Acquire, Relaxed, SeqCst};
 use gort_sys::{Backend, Linux, MemError};
-/// Facts of one swept span.
+
+/// What a swept span gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Objects freed.
     pub freed_objects: u64,
-    /// Bytes freed.
+    /// Their bytes, by slot size.
     pub freed_bytes: u64,
-    /// Pages given back to the page heap.
+    /// Pages that went back to the page allocator.
     pub pages: u64,
 }
-/// Statistics.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct HeapStats {
-    /// Bytes in spans (all kinds).
-    pub heap_in_use: u64,
-    /// Of it, of the collector's.
-    pub gc_in_use: u64,
-    /// Free pages, warm.
-    pub heap_free: u64,
-    /// Free pages without memory.
-    pub heap_released: u64,
-    /// All mapped bytes incl. metadata, minus released.
-    pub committed: u64,
-    /// Objects ever allocated, exact at rest.
-    pub mallocs: u64,
-    /// Objects freed.
-    pub frees: u64,
-    /// Bytes ever allocated (slot sizes).
-    pub alloc_bytes: u64,
-    /// Bytes live (allocated, not yet swept).
-    pub live_bytes: u64,
-    /// live objects.
-    pub live_objects: u64,
-}
-/// Per class.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct ClassStats {
-    /// size
-    pub size: usize,
-    /// mallocs
-    pub mallocs: u64,
-    /// frees
-    pub frees: u64,
-    /// spans
-    pub spans: u64,
-}
-/// The heap: a counted handle (Clone, Send, Sync). The inner structure never moves.
-#[derive(Debug)]
+
+/// A heap. Clones share it; it ends, and unmaps everything, with the last clone and the last cache.
 pub struct Heap<B: Backend = Linux> {
-    p: PhantomData<fn() -> B>,
+    inner: NonNull<Inner<B>>,
 }
+
+// SAFETY: H-14 — all shared state of a heap is atomic or behind its locks.
+unsafe impl<B: Backend> Send for Heap<B> {}
+// SAFETY: H-14 — as above.
+unsafe impl<B: Backend> Sync for Heap<B> {}
+
+impl<B: Backend> core::fmt::Debug for Heap<B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Heap").field("gc_range", &self.gc_range()).finish_non_exhaustive()
+    }
+}
+
 impl<B: Backend> Clone for Heap<B> {
     fn clone(&self) -> Self {
-        Heap { p: PhantomData }
+        self.inner().refs.fetch_add(1, Relaxed); // ORDER: Relaxed — a reference is at hand, so the count is above 0.
+        Heap { inner: self.inner }
     }
 }
-impl<B: Backend> Heap<B> {
-    /// A heap of its own.
-    pub fn with(backend: B, cfg: HeapConfig) -> Result<Self, MemError> {
-        let _ = (backend, cfg);
-        Ok(Heap { p: PhantomData })
+
+impl<B: Backend> Drop for Heap<B> {
+    fn drop(&mut self) {
+        // ORDER: Release ⇒ the last one's fence: everything this handle did.
+        if self.inner().refs.fetch_sub(1, Ordering::Release) == 1 {
+            core::sync::atomic::fence(Acquire); // ORDER: Acquire ⇐ the other handles' decrements.
+            // SAFETY: H-14 — the last reference; caches hold references of their own.
+            unsafe { Inner::destroy(self.inner) };
+        }
     }
-    /// Base (multiple of 1 << shift) and shift of the range that holds GC objects and nothing else.
+}
+
+impl<B: Backend> Heap<B> {
+    /// A heap of its own on a backend.
+    ///
+    /// # Errors
+    /// The address space or memory for its tables cannot be had.
+    pub fn with(backend: B, cfg: HeapConfig) -> Result<Self, MemError> {
+        Ok(Heap { inner: Inner::create(backend, cfg)? })
+    }
+
+    #[inline]
+    pub(crate) fn inner(&self) -> &Inner<B> {
+        // SAFETY: H-14 — the structure lives until the last handle goes.
+        unsafe { self.inner.as_ref() }
+    }
+
+    /// Base and log2 of the size of the range that holds the collector's objects and nothing else; the base is a multiple
+    /// of the size. `(0, 0)` without a collector.
     #[inline]
     pub fn gc_range(&self) -> (usize, u32) {
-        (0, 38)
+        self.inner().gc.as_ref().map_or((0, 0), |s| s.range())
     }
-    /// A cache from the pool.
+
+    /// A cache, from the pool or new.
+    ///
+    /// # Errors
+    /// No memory, or no such side (`MemOp::Order`).
     pub fn cache(&self, kind: Kind) -> Result<Cache<B>, MemError> {
-        let _ = kind;
-        todo!()
+        Cache::open(self, kind)
     }
-    /// The object at a valid (interior allowed) pointer into a live GC object.
+
+    /// Whether an address lies in an arena of this heap.
+    pub fn contains(&self, addr: usize) -> bool {
+        [Kind::Gc, Kind::Explicit]
+            .into_iter()
+            .any(|k| self.inner().side(k).is_some_and(|s| s.page_if_ours(addr).is_some()))
+    }
+
+    /// Attaches drop glue: the sweep that finds the object dead hands it to [`Hooks::dead`](crate::Hooks) and keeps the slot
+    /// until [`Heap::special_done`]. Once per object.
+    ///
+    /// # Errors
+    /// No memory.
+    ///
     /// # Safety
-    /// `p` points into an object of this heap that is allocated.
-    #[inline]
-    pub unsafe fn object_of(&self, p: NonNull<u8>) -> Object {
-        let _ = p;
-        todo!()
-    }
-    /// The object at a doubtful address.
-    pub fn find_object(&self, addr: usize) -> Option<Object> {
-        let _ = addr;
-        None
-    }
-    /// Sets the mark; true if this call did.
-    /// # Safety
-    /// As `object_of`; GC objects only.
-    #[inline]
-    pub unsafe fn try_mark(&self, o: &Object) -> bool {
-        let _ = o;
-        true
-    }
-    /// # Safety
-    /// As `try_mark`.
-    #[inline]
-    pub unsafe fn is_marked(&self, o: &Object) -> bool {
-        let _ = o;
-        true
-    }
-    /// Look-up and marking in one; None: was marked already.
-    /// # Safety
-    /// As `object_of`; GC objects only.
-    #[inline]
-    pub unsafe fn mark_ptr(&self, p: NonNull<u8>) -> Option<MarkedNew> {
-        let _ = p;
-        None
-    }
-    /// Records which 8-byte words of a slot hold pointers: word i of the slot iff i < 64 and bit i of `pattern`; the rest of the slot is cleared.
-    /// # Safety
-    /// `slot` was just taken from a scan class by the caller's cache (single writer) and has slot size `slot_size`.
-    #[inline]
-    pub unsafe fn write_pointer_map(&self, slot: NonNull<u8>, slot_size: usize, pattern: u64) {
-        let _ = (slot, slot_size, pattern);
-    }
-    /// The same for `count` elements of `elem_words` words (<= 64) each with `pattern`, starting `skip` words into the slot; all other words of the slot are cleared.
-    /// # Safety
-    /// As `write_pointer_map`; skip + count * elem_words words fit.
-    pub unsafe fn write_pointer_map_repeated(
-        &self,
-        slot: NonNull<u8>,
-        slot_size: usize,
-        skip: usize,
-        pattern: u64,
-        elem_words: usize,
-        count: usize,
-    ) {
-        let _ = (slot, slot_size, skip, pattern, elem_words, count);
-    }
-    /// Calls `f` for each pointer word of the object (base, size as in MarkedNew), lowest first.
-    /// # Safety
-    /// As `mark_ptr`; not noscan.
-    #[inline]
-    pub unsafe fn for_each_pointer_word(
-        &self,
-        base: NonNull<u8>,
-        size: usize,
-        f: impl FnMut(&AtomicPtr<u8>),
-    ) {
-        let _ = (base, size, f);
-    }
-    /// Attaches drop glue: sweep will not free the slot before the glue ran. One per object.
-    /// # Safety
-    /// `obj` is the base of a live GC object; `f` may be called once with it, from any thread, after it died.
+    /// `obj` is the first byte of a live object of the collector's side; `f` may be called with it once, on any thread.
     pub unsafe fn add_drop(&self, obj: NonNull<u8>, f: DropFn) -> Result<(), MemError> {
-        let _ = (obj, f);
-        Ok(())
+        // SAFETY: H-15 — by contract a live object.
+        let object = unsafe { self.object_of(obj) };
+        self.inner().add_drop(self.inner().spans.get(object.span), obj.as_ptr() as usize, f)
     }
+
     /// The glue of `obj` ran: the next sweep frees the slot.
+    ///
     /// # Safety
-    /// `obj` was given to `Hooks::dead` and not reported yet.
+    /// `obj` was given to [`Hooks::dead`](crate::Hooks) and not reported yet.
     pub unsafe fn special_done(&self, obj: *mut u8) {
-        let _ = obj;
+        let Some(obj) = NonNull::new(obj) else { return };
+        // SAFETY: H-15 — the slot stays allocated until this report.
+        let object = unsafe { self.object_of(obj) };
+        let mut list = crate::specials::SpecialsGuard::lock(self.inner().spans.get(object.span));
+        match list.find(obj.as_ptr() as usize) {
+            Some(s) => s.state = crate::span::SpecialState::Done,
+            None => gort_sys::fatal!("SPECIAL-1", "object {:p} has no drop glue", obj.as_ptr()),
+        }
     }
-    /// The sweep generation (rises by 2).
+
+    /// The sweep generation; rises by 2.
     #[inline]
     pub fn sweepgen(&self) -> u32 {
-        0
+        self.inner().generation()
     }
-    /// The flip: all GC spans become unswept. Returns the new generation. Only when `sweep_done()`.
+
+    /// The flip: all spans of the collector become unswept. Returns the new generation. The caller has seen
+    /// [`Heap::sweep_done`] since all caches took over the last one, and marks are final.
     pub fn advance_sweepgen(&self) -> u32 {
-        0
+        // ORDER: AcqRel ⇒ `generation`: who sees the new generation sees all marks.
+        self.inner().sweepgen.fetch_add(2, Ordering::AcqRel).wrapping_add(2)
     }
-    /// Sweeps one unswept span that no cache holds; None: nothing left to take.
+
+    /// Sweeps one span that no cache holds; `None` when there is none left to take. Touches no object.
     pub fn sweep_one(&self) -> Option<Swept> {
-        None
+        self.inner().sweep_one()
     }
-    /// Unswept spans in the lists (not those held by caches).
+
+    /// Unswept spans in the lists. Those held by caches are not counted.
     pub fn unswept_left(&self) -> u64 {
-        0
+        self.inner().unswept()
     }
+
     /// Sweeps under way.
     pub fn active_sweepers(&self) -> u64 {
-        0
+        self.inner().sweepers.load(SeqCst) // ORDER: SeqCst — SWEEP-2, second look.
     }
-    /// Lists empty and nobody active (caches that have not flushed since the flip are the caller's matter).
+
+    /// No unswept span in the lists or on its way (SWEEP-2). Spans held by caches that have not flushed since the flip are
+    /// the caller's business.
     pub fn sweep_done(&self) -> bool {
         self.unswept_left() == 0 && self.active_sweepers() == 0
     }
-    /// Sum of `bytes_taken` over all caches, GC kind.
+
+    /// Sum of [`Cache::bytes_taken`] over the collector's caches.
     pub fn bytes_taken(&self) -> u64 {
-        0
+        let caches = self.inner().records().filter(|r| r.kind.get() == Kind::Gc);
+        caches.map(|r| r.bytes.load(Relaxed)).sum() // ORDER: Relaxed — counters.
     }
-    /// Bytes in GC spans (cheap: one load).
+
+    /// Bytes in spans of the collector: one load.
     pub fn gc_in_use(&self) -> u64 {
-        0
-    }
-    /// Statistics.
-    pub fn stats(&self) -> HeapStats {
-        HeapStats::default()
-    }
-    /// Per class.
-    pub fn by_class(&self, kind: Kind, out: &mut [ClassStats; 68]) {
-        let _ = (kind, out);
+        self.inner().gc.as_ref().map_or(0, |s| s.in_use.load(Relaxed)) // ORDER: Relaxed — a counter.
     }
 }
-#[allow(dead_code)]
-fn _q(_: SpanClass, _: Option<Linux>) {}

@@ -1,13 +1,30 @@
-//! Spans of pages cut into equal slots, for the collector and for explicit owners (front page to come).
+//! Spans of pages cut into equal slots, for the collector and for explicit owners.
 pub mod cache;
+mod central;
 pub mod class;
+pub mod class_tables;
+pub mod classgen;
 pub mod config;
+mod entry;
+mod explicit;
+mod gc;
 pub mod heap;
+mod inner;
 pub mod object;
+mod pages;
+mod record;
+mod side;
+mod span;
+mod spans;
+mod sparse;
+mod specials;
+pub mod stats;
+mod sweep;
 
 pub use cache::{Cache, NeedSpan, Slot};
 pub use class::{SpanClass, class_of, class_size};
 pub use config::{DropFn, HeapConfig, Hooks, Kind};
 pub use gort_sys::{Backend, Linux, MemError};
-pub use heap::{ClassStats, Heap, HeapStats, Swept};
+pub use heap::{Heap, Swept};
 pub use object::{MarkedNew, Object};
+pub use stats::{ClassStats, HeapStats};

@@ -1,0 +1,503 @@
+//! One side of the heap: an address range with its pages and the tables that are indexed by its pages.
+//!
+//! The collector's side is one aligned power-of-two range, reserved at the start, so that "is this an object" is one
+//! shift. The explicit side is either such a range too, or the whole address space, in which arenas of 64 MiB are taken at
+//! Go's hints; a hint that is taken means the next one. Either way the tables are indexed by `(address - base) / 8 KiB`.
+//!
+//! The arena index says which arenas exist, and holds each one's rows of free bits for spans of more than 256 slots.
+
+use crate::class::{PAGE, PAGE_SHIFT};
+use crate::entry::Entry;
+use crate::pages::PageAlloc;
+use crate::pages::alloc::Run;
+use crate::sparse::SparseArray;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use gort_sys::lock::Lock;
+use gort_sys::rank::{Rank, layer};
+use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
+
+/// log2 of an arena's size: 64 MiB.
+pub(crate) const ARENA_SHIFT: u32 = 26;
+/// Bytes of an arena.
+pub(crate) const ARENA: usize = 1 << ARENA_SHIFT;
+const ARENA_PAGES: usize = ARENA / PAGE;
+/// Bytes by which the heap grows at least: one chunk of pages.
+const GROWTH: usize = 4 << 20;
+/// Words of free bits per page in an arena's rows.
+const ROW: usize = 16;
+/// Bits of a row of marks: slots of a span (H-13).
+pub(crate) const ROW_BITS: usize = 512;
+/// Where arenas are tried: 64 addresses, 1 TiB apart.
+pub(crate) const HINTS: usize = 64;
+/// The first of them.
+pub(crate) const FIRST_HINT: usize = 0xc0_0000_0000;
+/// log2 of the address space that a side without a range of its own covers.
+pub(crate) const ALL: u32 = 48;
+
+static GROW: Rank = Rank { layer: layer::HEAP, n: 6, name: "heap.grow" };
+static PAGES: Rank = Rank { layer: layer::HEAP, n: 8, name: "heap.pages" };
+
+/// 64 bytes per page.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Row([AtomicU64; 8]);
+
+/// 128 bytes per page: a bit per 8-byte word.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct PtrRow([AtomicU64; 16]);
+
+/// Tables that only a collector needs.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) marks: SparseArray<Row>,
+    pub(crate) scans: SparseArray<Row>,
+    pub(crate) ptrs: SparseArray<PtrRow>,
+}
+
+/// Accounting rows of a side.
+#[derive(Debug, Default)]
+pub(crate) struct SideStat {
+    /// The pages themselves.
+    pub(crate) heap: SysStat,
+    /// Page entries, summaries, bits, arena index, words of free bits.
+    pub(crate) tables: SysStat,
+    /// Marks, scans, pointer bits.
+    pub(crate) rows: SysStat,
+}
+
+#[derive(Debug)]
+struct Grow {
+    /// Next byte to map, and end of what is reserved from there.
+    next: usize,
+    limit: usize,
+    hint: usize,
+    /// Reserved regions, for the end.
+    regions: [Option<PageRange>; REGIONS],
+}
+
+/// Regions that a side without a range of its own can have: contiguous arenas count as one.
+const REGIONS: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Side {
+    base: usize,
+    shift: u32,
+    range: Option<PageRange>,
+    pub(crate) entries: SparseArray<AtomicU64>,
+    index: SparseArray<AtomicPtr<AtomicU64>>,
+    pub(crate) rows: Option<Rows>,
+    grow: Lock<Grow>,
+    pub(crate) pages: Lock<PageAlloc>,
+    pub(crate) stat: SideStat,
+    /// Bytes in spans.
+    pub(crate) in_use: AtomicU64,
+}
+
+impl Side {
+    /// A side of `1 << shift` bytes; smaller if the system refuses, but not below an arena. `marks`: with the collector's tables.
+    pub(crate) fn new<B: Backend>(b: &B, shift: u32, marks: bool) -> Result<Self, MemError> {
+        if shift >= ALL && !marks {
+            return Self::with_range(b, None, ALL, false, SideStat::default());
+        }
+        let mut shift = shift.clamp(ARENA_SHIFT, 46);
+        loop {
+            let stat = SideStat::default();
+            let hint = FIRST_HINT.next_multiple_of(1 << shift);
+            let made = b
+                .reserve(1 << shift, 1 << shift, hint, &stat.heap)
+                .and_then(|range| Self::with_range(b, Some(range), shift, marks, stat));
+            match made {
+                Ok(side) => return Ok(side),
+                Err(e) if shift == ARENA_SHIFT => return Err(e),
+                Err(_) => shift -= 1,
+            }
+        }
+    }
+
+    fn with_range<B: Backend>(
+        b: &B,
+        range: Option<PageRange>,
+        shift: u32,
+        marks: bool,
+        stat: SideStat,
+    ) -> Result<Self, MemError> {
+        let base = range.map_or(0, |r| r.addr());
+        let pages = 1usize << (shift - PAGE_SHIFT);
+        let mut made =
+            Made { entries: None, index: None, pages: None, marks: None, scans: None, ptrs: None };
+        if let Err(e) = made.fill(b, pages, marks, &stat) {
+            made.undo(b, &stat);
+            if let Some(r) = range {
+                // SAFETY: MEM-2 — reserved by the caller for this side, which is not to be.
+                unsafe { b.free(r, 0, 0, &stat.heap) };
+            }
+            return Err(e);
+        }
+        let (Some(entries), Some(index), Some(pages)) = (made.entries, made.index, made.pages)
+        else {
+            return Err(MemError::os(MemOp::Order, 0, 0));
+        };
+        let rows = match (made.marks, made.scans, made.ptrs) {
+            (Some(marks), Some(scans), Some(ptrs)) => Some(Rows { marks, scans, ptrs }),
+            _ => None,
+        };
+        let (next, limit) = range.map_or((0, 0), |r| (r.addr(), r.end()));
+        let grow = Grow { next, limit, hint: 0, regions: [None; REGIONS] };
+        Ok(Self {
+            base,
+            shift,
+            range,
+            entries,
+            index,
+            rows,
+            grow: Lock::new(&GROW, grow),
+            pages: Lock::new(&PAGES, pages),
+            stat,
+            in_use: AtomicU64::new(0),
+        })
+    }
+
+    /// Unmaps everything.
+    ///
+    /// # Safety
+    /// Nobody uses the side or its memory any more.
+    pub(crate) unsafe fn release<B: Backend>(&mut self, b: &B) {
+        let end = self.pages.get_mut().end().div_ceil(ARENA_PAGES);
+        let mut arena = 0;
+        while arena < end {
+            if !self.index.is_mapped(arena) {
+                arena += 1;
+                continue;
+            }
+            // SAFETY: SPARSE-1 — mapped.
+            let words = unsafe { &*self.index.at(arena) }.load(Ordering::Relaxed); // ORDER: Relaxed — alone here.
+            if let Some(p) = NonNull::new(words.cast::<u8>()) {
+                let bytes = ARENA_PAGES * ROW * 8;
+                // SAFETY: MEM-2 — mapped whole by `add_arena`; by contract nobody uses it.
+                unsafe { b.free(PageRange::new(p, bytes), bytes, 0, &self.stat.tables) };
+            }
+            arena += 1;
+        }
+        let mapped = self.stat.heap.bytes().mapped as usize;
+        if let Some(r) = self.range {
+            // SAFETY: MEM-2 — the whole reservation; by contract nobody uses it.
+            unsafe { b.free(r, mapped, 0, &self.stat.heap) };
+        } else {
+            let grow = self.grow.get_mut();
+            let (next, limit) = (grow.next, grow.limit);
+            for r in grow.regions.iter().flatten() {
+                let idle = if r.end() == limit { limit - next } else { 0 };
+                // SAFETY: MEM-2 — as above; of the last region the end was never mapped.
+                unsafe { b.free(*r, r.len - idle, 0, &self.stat.heap) };
+            }
+        }
+        // SAFETY: SPARSE-1 — by contract of the caller, for all tables.
+        unsafe {
+            self.entries.free(b, &self.stat.tables);
+            self.index.free(b, &self.stat.tables);
+            self.pages.get_mut().release(b, &self.stat.tables);
+            if let Some(rows) = &mut self.rows {
+                rows.marks.free(b, &self.stat.rows);
+                rows.scans.free(b, &self.stat.rows);
+                rows.ptrs.free(b, &self.stat.rows);
+            }
+        }
+    }
+
+    /// First address of the side, and log2 of its size.
+    #[inline]
+    pub(crate) fn range(&self) -> (usize, u32) {
+        (self.base, self.shift)
+    }
+
+    /// Page number of an address of this side.
+    #[inline]
+    pub(crate) fn page_of(&self, addr: usize) -> usize {
+        (addr - self.base) >> PAGE_SHIFT
+    }
+
+    /// Address of a page.
+    #[inline]
+    pub(crate) fn addr_of(&self, page: usize) -> usize {
+        self.base + (page << PAGE_SHIFT)
+    }
+
+    /// A pointer to an address of the side, with the provenance of its reservation.
+    pub(crate) fn ptr(&self, addr: usize) -> *mut u8 {
+        match self.range {
+            Some(r) => r.base.as_ptr().with_addr(addr),
+            None => core::ptr::with_exposed_provenance_mut(addr),
+        }
+    }
+
+    /// The entry of a page of an arena that exists.
+    #[inline]
+    pub(crate) fn entry(&self, page: usize) -> Entry {
+        // SAFETY: SPARSE-1 — entries are mapped with their arena, and the caller knows a page of it.
+        let cell = unsafe { &*self.entries.at(page) };
+        Entry(cell.load(Ordering::Acquire)) // ORDER: Acquire ⇐ `set_entry`: the span's fields.
+    }
+
+    pub(crate) fn set_entry(&self, page: usize, e: Entry) {
+        // SAFETY: SPARSE-1 — the caller has the page.
+        let cell = unsafe { &*self.entries.at(page) };
+        cell.store(e.0, Ordering::Release); // ORDER: Release ⇒ `entry`: the span's fields.
+    }
+
+    /// The page of a doubtful address, if its arena exists (HEAP-14).
+    pub(crate) fn page_if_ours(&self, addr: usize) -> Option<usize> {
+        let off = addr.wrapping_sub(self.base);
+        if off >> self.shift != 0 {
+            return None;
+        }
+        let page = off >> PAGE_SHIFT;
+        self.words(page).map(|_| page)
+    }
+
+    /// Rows of free bits of a page's arena, at that page.
+    pub(crate) fn words(&self, page: usize) -> Option<*mut AtomicU64> {
+        let arena = page / ARENA_PAGES;
+        if !self.index.is_mapped(arena) {
+            return None;
+        }
+        // SAFETY: SPARSE-1 — mapped.
+        let words = unsafe { &*self.index.at(arena) }.load(Ordering::Acquire); // ORDER: Acquire ⇐ `add_arena`.
+        if words.is_null() { None } else { Some(words.wrapping_add(page % ARENA_PAGES * ROW)) }
+    }
+
+    /// The word of marks of 64 slots, the span's first page and the word's number given.
+    #[inline]
+    pub(crate) fn mark_word(&self, page: usize, w: usize) -> Option<&AtomicU64> {
+        let rows = self.rows.as_ref()?;
+        // Class 1 alone has more than 512 slots; it uses its row of scans as the second half (heap.md D8).
+        let row = if w < ROW_BITS / 64 { rows.marks.at(page) } else { rows.scans.at(page) };
+        // SAFETY: SPARSE-1 — rows are mapped with their arena; the caller has a span there. H-13 — `w < 16`.
+        Some(unsafe { &(&(*row).0)[w % 8] })
+    }
+
+    /// Takes `n` pages, growing if need be.
+    pub(crate) fn alloc_pages<B: Backend>(
+        &self,
+        b: &B,
+        n: usize,
+        align: usize,
+    ) -> Result<Run, MemError> {
+        if let Some(run) = self.pages.lock().alloc_aligned(n, align) {
+            return Ok(run);
+        }
+        let mut grow = self.grow.lock();
+        if let Some(run) = self.pages.lock().alloc_aligned(n, align) {
+            return Ok(run);
+        }
+        let bytes = n.checked_mul(PAGE).and_then(|x| x.checked_add((align.max(1) - 1) * PAGE));
+        let bytes = bytes.filter(|x| *x <= isize::MAX as usize).ok_or(MemError::os(
+            MemOp::Limit,
+            usize::MAX,
+            0,
+        ))?;
+        self.grow(b, &mut grow, bytes)?;
+        let run = self.pages.lock().alloc_aligned(n, align);
+        run.ok_or(MemError::os(MemOp::Order, bytes, 0))
+    }
+
+    /// Makes sure that a page can be had, then fills `cache` from the free pages.
+    pub(crate) fn fill_cache<B: Backend>(
+        &self,
+        b: &B,
+        cache: &mut crate::pages::PageCache,
+    ) -> Result<(), MemError> {
+        loop {
+            if let Some(got) = self.pages.lock().alloc_to_cache() {
+                *cache = got;
+                return Ok(());
+            }
+            let mut grow = self.grow.lock();
+            if self.pages.lock().free_pages().0 == 0 {
+                self.grow(b, &mut grow, PAGE)?;
+            }
+        }
+    }
+
+    fn grow<B: Backend>(&self, b: &B, g: &mut Grow, bytes: usize) -> Result<(), MemError> {
+        let in_use = self.in_use.load(Ordering::Relaxed); // ORDER: Relaxed — for the error's text.
+        let bytes = bytes.next_multiple_of(GROWTH);
+        let fail = |e: MemError| e.in_use(in_use);
+        if g.limit - g.next < bytes {
+            if self.range.is_some() {
+                // What is left may still serve together with free pages before it; else this is the end.
+                let limit = 1u64 << self.shift;
+                return Err(MemError::os(MemOp::Limit, bytes, 0).in_use(in_use).limit(limit));
+            }
+            self.reserve_arenas(b, g, bytes).map_err(fail)?;
+        }
+        let at = g.next;
+        let first = self.page_of(at);
+        let end = self.page_of(at + bytes - 1) + 1;
+        for arena in first / ARENA_PAGES..=(end - 1) / ARENA_PAGES {
+            self.add_arena(b, arena).map_err(fail)?;
+        }
+        self.entries.ensure(b, first, end, &self.stat.tables).map_err(fail)?;
+        if let Some(rows) = &self.rows {
+            rows.marks.ensure(b, first, end, &self.stat.rows).map_err(fail)?;
+            rows.scans.ensure(b, first, end, &self.stat.rows).map_err(fail)?;
+            rows.ptrs.ensure(b, first, end, &self.stat.rows).map_err(fail)?;
+        }
+        let base = NonNull::new(self.ptr(at)).ok_or(MemError::os(MemOp::Order, bytes, 0))?;
+        let r = PageRange::new(base, bytes);
+        // SAFETY: MEM-2 — between `next` and `limit` lies reserved memory of ours that was never mapped.
+        unsafe { b.map(r, &self.stat.heap) }.map_err(fail)?;
+        // SAFETY: MEM-2 — a name for a range of ours.
+        unsafe { b.name(r, c"gort: heap") };
+        g.next = at + bytes;
+        // A failure here leaves mapped memory unused: it is counted, and a later growth takes the next address.
+        self.pages.lock().grow(b, first, end - first, &self.stat.tables).map_err(fail)
+    }
+
+    /// Reserves arenas for `bytes` at the end of the last ones, or at the next hint that is free.
+    fn reserve_arenas<B: Backend>(
+        &self,
+        b: &B,
+        g: &mut Grow,
+        bytes: usize,
+    ) -> Result<(), MemError> {
+        let len = bytes.next_multiple_of(ARENA);
+        loop {
+            let want = match g.limit {
+                0 => FIRST_HINT + (g.hint << 40),
+                limit => limit,
+            };
+            let r = b.reserve(len, ARENA, want, &self.stat.heap)?;
+            if r.addr() != want && g.hint < HINTS {
+                // Somebody is there. The next hint; what the kernel offered instead goes back.
+                // SAFETY: MEM-2 — reserved just now, unused.
+                unsafe { b.free(r, 0, 0, &self.stat.heap) };
+                self.give_rest(b, g);
+                g.hint += 1;
+                (g.next, g.limit) = (0, 0);
+                continue;
+            }
+            if r.end() > 1 << ALL {
+                // SAFETY: MEM-2 — reserved just now, unused.
+                unsafe { b.free(r, 0, 0, &self.stat.heap) };
+                return Err(MemError::os(MemOp::Limit, bytes, 0));
+            }
+            // Its pages are addressed by numbers from now on.
+            let _ = r.base.as_ptr().expose_provenance();
+            if r.addr() == g.limit {
+                if let Some(last) = g.regions.iter_mut().flatten().find(|x| x.end() == g.limit) {
+                    last.len += len;
+                }
+                g.limit += len;
+            } else {
+                self.give_rest(b, g);
+                match g.regions.iter_mut().find(|x| x.is_none()) {
+                    Some(free) => *free = Some(r),
+                    None => {
+                        // SAFETY: MEM-2 — reserved just now, unused.
+                        unsafe { b.free(r, 0, 0, &self.stat.heap) };
+                        return Err(MemError::os(MemOp::Limit, bytes, 0));
+                    }
+                }
+                (g.next, g.limit) = (r.addr(), r.end());
+            }
+            return Ok(());
+        }
+    }
+
+    /// Gives the reserved rest of the last region back before another one is begun.
+    fn give_rest<B: Backend>(&self, b: &B, g: &mut Grow) {
+        let rest = g.limit - g.next;
+        if rest == 0 {
+            return;
+        }
+        if let Some(last) = g.regions.iter_mut().flatten().find(|x| x.end() == g.limit) {
+            last.len -= rest;
+            if let Some(p) = NonNull::new(self.ptr(g.next)) {
+                // SAFETY: MEM-2 — the end of a region of ours, never mapped.
+                unsafe { b.free(PageRange::new(p, rest), 0, 0, &self.stat.heap) };
+            }
+        }
+        g.limit = g.next;
+    }
+
+    fn add_arena<B: Backend>(&self, b: &B, arena: usize) -> Result<(), MemError> {
+        self.index.ensure(b, arena, arena + 1, &self.stat.tables)?;
+        // SAFETY: SPARSE-1 — mapped just now.
+        let cell = unsafe { &*self.index.at(arena) };
+        // ORDER: Relaxed — written under the lock `heap.grow` alone, which is held.
+        if !cell.load(Ordering::Relaxed).is_null() {
+            return Ok(());
+        }
+        let bytes = ARENA_PAGES * ROW * 8;
+        let r = b.reserve(bytes, 4096, 0, &self.stat.tables)?;
+        // SAFETY: MEM-2 — reserved just now.
+        if let Err(e) = unsafe { b.map(r, &self.stat.tables) } {
+            // SAFETY: MEM-2 — nobody knows it yet.
+            unsafe { b.free(r, 0, 0, &self.stat.tables) };
+            return Err(e);
+        }
+        cell.store(r.base.as_ptr().cast(), Ordering::Release); // ORDER: Release ⇒ `words`: the rows are mapped.
+        Ok(())
+    }
+}
+
+/// The tables of a side while it is being made: some may be missing.
+struct Made {
+    entries: Option<SparseArray<AtomicU64>>,
+    index: Option<SparseArray<AtomicPtr<AtomicU64>>>,
+    pages: Option<PageAlloc>,
+    marks: Option<SparseArray<Row>>,
+    scans: Option<SparseArray<Row>>,
+    ptrs: Option<SparseArray<PtrRow>>,
+}
+
+impl Made {
+    fn fill<B: Backend>(
+        &mut self,
+        b: &B,
+        pages: usize,
+        marks: bool,
+        stat: &SideStat,
+    ) -> Result<(), MemError> {
+        self.entries = Some(SparseArray::reserve(b, pages, c"gort: page table", &stat.tables)?);
+        self.index = Some(SparseArray::reserve(
+            b,
+            pages.div_ceil(ARENA_PAGES),
+            c"gort: arena index",
+            &stat.tables,
+        )?);
+        self.pages = Some(PageAlloc::new(b, pages, &stat.tables)?);
+        if marks {
+            self.marks = Some(SparseArray::reserve(b, pages, c"gort: marks", &stat.rows)?);
+            self.scans = Some(SparseArray::reserve(b, pages, c"gort: marks", &stat.rows)?);
+            self.ptrs = Some(SparseArray::reserve(b, pages, c"gort: pointer bits", &stat.rows)?);
+        }
+        Ok(())
+    }
+
+    fn undo<B: Backend>(&mut self, b: &B, stat: &SideStat) {
+        // SAFETY: SPARSE-1 — nobody knows these tables.
+        unsafe {
+            if let Some(t) = &mut self.entries {
+                t.free(b, &stat.tables);
+            }
+            if let Some(t) = &mut self.index {
+                t.free(b, &stat.tables);
+            }
+            if let Some(t) = &mut self.pages {
+                t.release(b, &stat.tables);
+            }
+            if let Some(t) = &mut self.marks {
+                t.free(b, &stat.rows);
+            }
+            if let Some(t) = &mut self.scans {
+                t.free(b, &stat.rows);
+            }
+            if let Some(t) = &mut self.ptrs {
+                t.free(b, &stat.rows);
+            }
+        }
+    }
+}
