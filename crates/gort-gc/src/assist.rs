@@ -1,0 +1,118 @@
+//! What an allocating task does for the collector: keeps the account, starts cycles, helps with marking.
+//!
+//! Nothing here waits while handles are held. A task that allocates faster than the collector marks is put in
+//! debt; it scans some objects itself, at once if there are any (that needs no pass), and at its next safepoint
+//! it may wait for the cycle's end, in small steps and for a bounded time.
+
+use core::time::Duration;
+
+use crate::Mutator;
+use crate::error::AllocError;
+use crate::mark::Marker;
+
+/// Bytes that a context lends itself before it tells the common account.
+const QUANTUM: u64 = 32 << 10;
+/// Bytes that an assisting task scans at least.
+const ASSIST: u64 = 64 << 10;
+/// How long a safepoint may wait for a cycle that was outrun.
+const MAX_PAY: Duration = Duration::from_millis(2);
+
+/// Called before a refill; the rare half of the account.
+pub(crate) fn before_refill(mu: &Mutator) -> Result<(), AllocError> {
+    // SAFETY: CTX-1 — through the guard; the reference ends here.
+    let taken = unsafe { mu.ctx().cache() }.bytes_taken();
+    if taken - mu.ctx().accounted.get() >= QUANTUM {
+        account(mu);
+        check_limit(mu, 0)?;
+    }
+    Ok(())
+}
+
+/// Adds what the cache took to the common account, and acts on the answer.
+pub(crate) fn account(mu: &Mutator) {
+    use crate::pacer::Verdict;
+    let (ctx, s) = (mu.ctx(), mu.shared());
+    // SAFETY: CTX-1 — through the guard; the reference ends here.
+    let taken = unsafe { ctx.cache() }.bytes_taken();
+    let fresh = taken - ctx.accounted.replace(taken);
+    match s.pacer.add(fresh) {
+        Verdict::Quiet => {}
+        Verdict::Trigger => s.coordinator.trigger(s),
+        Verdict::OverGoal(_) => {
+            s.coordinator.trigger(s);
+            if scan(mu) < ASSIST {
+                // Nothing to scan just now: the debt is due at the next safepoint. A value of
+                // `expected` that no order has makes it take the slow path.
+                ctx.debt.set(ctx.debt.get().saturating_add(fresh as usize));
+                ctx.expected.set(!ctx.order.get().bits());
+            }
+        }
+    }
+}
+
+/// Scans published grey objects, as a worker would. Bytes that were scanned.
+fn scan(mu: &Mutator) -> u64 {
+    let s = mu.shared();
+    // Before every context has the barrier on, nothing may turn black.
+    if !s.coordinator.may_mark() || s.grey.is_empty() {
+        return 0;
+    }
+    let mut marker = Marker::new(s);
+    marker.assist(ASSIST);
+    s.assisted(&marker);
+    marker.scanned_bytes()
+}
+
+/// Pays at a safepoint: scans, and if the heap is far beyond its goal, waits a little for the cycle.
+pub(crate) fn pay(mu: &mut Mutator) {
+    mu.ctx().debt.set(0);
+    let shared = mu.shared_ptr();
+    let far = |s: &crate::collector::Shared| {
+        let goal = s.pacer.goal();
+        s.coordinator.is_busy() && s.pacer.live() > goal.saturating_add(goal / 4)
+    };
+    if !far(mu.shared()) {
+        return;
+    }
+    mu.unpinned(|| {
+        // SAFETY: COLL-1 — `unpinned` holds the collector.
+        let s = unsafe { shared.as_ref() };
+        let mut waited = Duration::ZERO;
+        let step = Duration::from_micros(100);
+        while far(s) && waited < MAX_PAY {
+            s.host.sleep(step);
+            waited += step;
+        }
+    });
+}
+
+/// Over the hard limit: waits for cycles, at most `Config::max_wait`.
+pub(crate) fn reserve(mu: &mut Mutator, bytes: usize) -> Result<(), AllocError> {
+    if check_limit(mu, bytes as u64).is_ok() {
+        return Ok(());
+    }
+    let shared = mu.shared_ptr();
+    mu.unpinned(|| {
+        // SAFETY: COLL-1 — `unpinned` holds the collector.
+        let s = unsafe { shared.as_ref() };
+        let mut waited = Duration::ZERO;
+        let step = Duration::from_millis(1);
+        while s.over_limit(bytes as u64).is_some() && waited < s.config.max_wait {
+            s.coordinator.trigger(s);
+            s.host.sleep(step);
+            waited += step;
+        }
+    });
+    check_limit(mu, bytes as u64)
+}
+
+fn check_limit(mu: &Mutator, asked: u64) -> Result<(), AllocError> {
+    let s = mu.shared();
+    match s.over_limit(asked) {
+        None => Ok(()),
+        Some((in_use, limit)) => {
+            s.coordinator.trigger(s);
+            Err(AllocError::Limit { in_use, limit, asked })
+        }
+    }
+}

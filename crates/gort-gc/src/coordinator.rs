@@ -1,0 +1,314 @@
+//! The coordinator: the task that runs the cycles, and how others ask for one.
+//!
+//! It starts with the first request, sleeps between cycles, and ends with its collector.
+
+use core::fmt::Write as _;
+use core::ptr::NonNull;
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gort_sys::lock::Lock;
+use gort_sys::rank::{Rank, layer};
+
+use crate::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::collector::Shared;
+use crate::cycle::{self, Pause, Point, Stopped};
+use crate::error::CollectError;
+use crate::gctrace;
+use crate::handshake::Seen;
+use crate::host::{Parker, WorkerKind};
+
+static WAITERS: Rank = Rank { layer: layer::GC, n: 2, name: "gc.waiters" };
+
+/// A cycle comes after this time without one, if somebody calls [`Coordinator::poll`].
+const FORCE_AFTER: Duration = Duration::from_secs(120);
+
+/// Requests and state.
+#[derive(Debug)]
+pub(crate) struct Coordinator {
+    parker: Arc<dyn Parker>,
+    started: AtomicBool,
+    closing: AtomicBool,
+    triggered: AtomicBool,
+    busy: AtomicBool,
+    may_mark: AtomicBool,
+    /// Cycles begun, cycles swept to the end, and the cycle that somebody waits for.
+    begun: AtomicU64,
+    done: AtomicU64,
+    wanted: AtomicU64,
+    /// Milliseconds after the collector's start at which the last cycle ended.
+    ended_ms: AtomicU64,
+    /// Who waits for which cycle.
+    waiters: Lock<Vec<(u64, Arc<dyn Parker>)>>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(parker: Arc<dyn Parker>) -> Self {
+        Self {
+            parker,
+            started: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            triggered: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            may_mark: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            wanted: AtomicU64::new(0),
+            ended_ms: AtomicU64::new(0),
+            waiters: Lock::new(&WAITERS, Vec::new()),
+        }
+    }
+
+    /// Asks for a cycle, if none runs. Cheap when asked again.
+    pub(crate) fn trigger(&self, s: &Shared) {
+        // ORDER: Relaxed — asking twice or once too often does no harm.
+        if self.busy.load(Ordering::Relaxed) || self.triggered.load(Ordering::Relaxed) {
+            return;
+        }
+        // ORDER: SeqCst — before the coordinator's look after it was woken (`serve`).
+        self.triggered.store(true, Ordering::SeqCst);
+        if self.start(s).is_ok() {
+            self.parker.unpark();
+        } else {
+            // ORDER: Relaxed — the next allocation asks again.
+            self.triggered.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs a whole cycle that begins after this call, and waits until it is swept.
+    pub(crate) fn collect(&self, s: &Shared) -> Result<(), CollectError> {
+        self.start(s)?;
+        // ORDER: SeqCst — a cycle that begins after this has a greater number.
+        let number = self.begun.load(Ordering::SeqCst) + 1;
+        // ORDER: SeqCst — as for `triggered`.
+        self.wanted.fetch_max(number, Ordering::SeqCst);
+        let me = s.host.parker();
+        self.waiters.lock().push((number, me.clone()));
+        self.parker.unpark();
+        // ORDER: Acquire ⇐ `serve`: the cycle's effects.
+        while self.done.load(Ordering::Acquire) < number {
+            // ORDER: Relaxed — the end of the collector; nothing is read behind it.
+            if self.closing.load(Ordering::Relaxed) {
+                return Err(CollectError::Closed);
+            }
+            me.park(None);
+        }
+        Ok(())
+    }
+
+    /// Starts a cycle if none ran for two minutes. For a monitor thread.
+    pub(crate) fn poll(&self, s: &Shared) {
+        // ORDER: Relaxed — a number.
+        let ended = Duration::from_millis(self.ended_ms.load(Ordering::Relaxed));
+        // ORDER: Relaxed — a collector that never ran has nothing to collect.
+        let used = self.started.load(Ordering::Relaxed) || s.contexts.len() > 0;
+        if used && s.started.elapsed().saturating_sub(ended) >= FORCE_AFTER {
+            self.trigger(s);
+        }
+    }
+
+    /// Whether a cycle is between its begin and its flip.
+    pub(crate) fn is_busy(&self) -> bool {
+        // ORDER: Relaxed — a hint.
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether mutators may scan: from the end of H1 to the last round.
+    pub(crate) fn may_mark(&self) -> bool {
+        // ORDER: Acquire ⇐ `open_marking`: all contexts have the barrier on.
+        self.may_mark.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn open_marking(&self, on: bool) {
+        // ORDER: Release ⇒ `may_mark`.
+        self.may_mark.store(on, Ordering::Release);
+    }
+
+    /// Cycles swept to the end.
+    pub(crate) fn cycles(&self) -> u64 {
+        // ORDER: Acquire ⇐ `serve`.
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Stops the task: a cycle under way is given up. Returns when no task of the collector runs.
+    pub(crate) fn close(&self, s: &Shared) {
+        // ORDER: SeqCst — as for `triggered`.
+        self.closing.store(true, Ordering::SeqCst);
+        self.parker.unpark();
+        self.wake_waiters();
+        let mut wait = Duration::from_micros(20);
+        while s.tasks() > 0 {
+            s.host.sleep(wait);
+            wait = (wait * 2).min(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        // ORDER: Relaxed — looked at again and again.
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    fn start(&self, s: &Shared) -> Result<(), CollectError> {
+        if self.is_closing() {
+            return Err(CollectError::Closed);
+        }
+        // ORDER: AcqRel — one caller starts the task.
+        // ORDER: Relaxed for the first look: the usual case.
+        if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        s.spawn(WorkerKind::Coordinator, |s| s.coordinator.serve(s)).map_err(|e| {
+            // ORDER: Release — the next caller tries again.
+            self.started.store(false, Ordering::Release);
+            CollectError::Spawn(e)
+        })
+    }
+
+    /// The task's body.
+    fn serve(&self, s: &Shared) {
+        let mut pause = InProgram::new(s);
+        while !self.is_closing() {
+            // ORDER: SeqCst — a request that comes later finds the parker set.
+            let asked = self.triggered.load(Ordering::SeqCst)
+                // ORDER: SeqCst — as above.
+                || self.wanted.load(Ordering::SeqCst) > self.begun.load(Ordering::SeqCst);
+            if !asked {
+                self.parker.park(None);
+                continue;
+            }
+            if self.one_cycle(s, &mut pause).is_err() {
+                break;
+            }
+        }
+        self.wake_waiters();
+    }
+
+    fn one_cycle(&self, s: &Shared, pause: &mut InProgram<'_>) -> Result<(), Stopped> {
+        // ORDER: SeqCst — as in `collect`.
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        pause.number = number;
+        // ORDER: SeqCst ⇐ `collect`.
+        let forced = self.wanted.load(Ordering::SeqCst) >= number;
+        // ORDER: Relaxed — hints.
+        self.busy.store(true, Ordering::Relaxed);
+        let result = cycle::run(s, number, pause);
+        // Requests that came while it ran were made under the old plan.
+        // ORDER: Relaxed — an allocation asks again if need be.
+        self.triggered.store(false, Ordering::Relaxed);
+        // ORDER: Relaxed — hints.
+        self.busy.store(false, Ordering::Relaxed);
+        let mut report = result?;
+        report.forced = forced;
+        s.stats.cycle(number, &report);
+        // ORDER: Relaxed — a number.
+        self.ended_ms.store(s.started.elapsed().as_millis() as u64, Ordering::Relaxed);
+        if s.gctrace() {
+            gctrace::print(s, number, &report);
+        }
+        cycle::finish_sweep(s, pause)?;
+        // ORDER: Release ⇒ `collect`.
+        self.done.store(number, Ordering::Release);
+        self.wake_waiters();
+        Ok(())
+    }
+
+    /// Wakes who waits for a cycle that is done, or everybody at the end.
+    fn wake_waiters(&self) {
+        let (done, all) = (self.cycles(), self.is_closing());
+        self.waiters.lock().retain(|(number, waiter)| {
+            let wake = all || *number <= done;
+            if wake {
+                waiter.unpark();
+            }
+            !wake
+        });
+    }
+}
+
+/// Waiting in a program: spin, yield, sleep; and say who does not pass.
+struct InProgram<'s> {
+    s: &'s Shared,
+    number: u64,
+    since: Instant,
+    report_at: Duration,
+}
+
+const FIRST_REPORT: Duration = Duration::from_secs(1);
+
+impl<'s> InProgram<'s> {
+    fn new(s: &'s Shared) -> Self {
+        Self { s, number: 0, since: Instant::now(), report_at: FIRST_REPORT }
+    }
+
+    fn wait(&mut self, name: &'static str, turn: u32) {
+        match turn {
+            0 => {
+                self.since = Instant::now();
+                self.report_at = FIRST_REPORT;
+                core::hint::spin_loop();
+            }
+            1..100 => core::hint::spin_loop(),
+            100..116 => self.s.host.yield_now(),
+            _ => {
+                let step = Duration::from_micros(50) * (turn - 115).min(20);
+                self.s.host.sleep(step);
+                let waited = self.since.elapsed();
+                if waited >= self.report_at {
+                    self.report_at *= 2;
+                    gort_sys::fatal::stderr(hogs(self.s, self.number, name, waited).as_bytes());
+                }
+            }
+        }
+    }
+}
+
+impl Pause for InProgram<'_> {
+    fn pause(&mut self, at: Point) -> Result<(), Stopped> {
+        match at {
+            Point::Handshake(name, turn) => self.wait(name, turn),
+            Point::Assists(turn) => self.wait("assists", turn),
+            Point::Mark | Point::Sweep => {
+                if self.s.host.should_yield() {
+                    self.s.host.yield_now();
+                }
+            }
+        }
+        if self.s.coordinator.is_closing() { Err(Stopped) } else { Ok(()) }
+    }
+}
+
+/// The report on contexts that do not pass.
+fn hogs(s: &Shared, number: u64, name: &str, waited: Duration) -> String {
+    let order = s.g.get();
+    let mut missing = Vec::new();
+    for ctx in s.contexts.iter() {
+        // SAFETY: CTX-2 — registry entries live as long as the collector.
+        let ctx = unsafe { NonNull::as_ref(&ctx) };
+        if let Seen::Pinned(seq) = ctx.word.look()
+            && seq < order.seq()
+        {
+            // ORDER: Relaxed — for this report only.
+            missing.push((ctx.pinned_at(), ctx.task.load(Ordering::Relaxed)));
+        }
+    }
+    let mut line = String::new();
+    let plural = if missing.len() == 1 { "" } else { "s" };
+    let _ = write!(
+        line,
+        "gc {number}: {name} waits {:.1}s for {} context{plural}",
+        waited.as_secs_f64(),
+        missing.len()
+    );
+    for (i, (at, task)) in missing.iter().take(3).enumerate() {
+        line.push_str(if i == 0 { ": pinned" } else { "; pinned" });
+        if let Some(at) = at {
+            let _ = write!(line, " at {at}");
+        }
+        if *task != 0 {
+            let _ = write!(line, " by {}", s.host.describe_task(*task));
+        }
+    }
+    line.push('\n');
+    line
+}

@@ -1,0 +1,275 @@
+//! One cycle, from top to bottom.
+//!
+//! ```text
+//!        published mode     what happens                                    left when
+//! idle   0                                                                  trigger, and sweep is complete
+//! H1     shade              every context turns its barrier on              all have passed
+//! H2     shade, black       objects are born black; roots, then marking     queues empty, all have passed
+//! R      the same again     a round: does anybody still shade?              nobody did; else back to marking
+//! H3     black              every context turns its barrier off             all have passed
+//! H4     0, next generation sweep: whatever is white is free                all have passed, all is swept
+//! ```
+//! A phase consumes the proof that the one before it was finished, so none can be left out or repeated
+//! (GC-CYCLE). Why each wait is needed, and what breaks without it, is in the crate's design and in its models;
+//! `tests::simulation` breaks them one by one.
+//!
+//! Every wait and every quantum of work goes through [`Pause`]: in a program it yields, sleeps and reports who
+//! does not pass; in the simulation it lets mutators act.
+
+use core::panic::Location;
+use std::time::{Duration, Instant};
+
+use crate::Mutant;
+use crate::collector::Shared;
+use crate::handshake::{Mode, Order};
+use crate::mark::Marker;
+
+/// The collector shuts down: the cycle is given up. Nothing is freed any more, so its state does not matter.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+/// Where the coordinator waits or gives way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// For contexts to pass the named handshake; the turn of the waiting loop.
+    Handshake(&'static str, u32),
+    /// For assisting tasks to end.
+    Assists(u32),
+    /// Between two quanta of marking.
+    Mark,
+    /// Between two spans.
+    Sweep,
+}
+
+/// What the coordinator does at a [`Point`].
+pub(crate) trait Pause {
+    fn pause(&mut self, at: Point) -> Result<(), Stopped>;
+}
+
+/// What a cycle did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) forced: bool,
+    pub(crate) rounds: u32,
+    /// Bytes of objects when the cycle began, when marking ended, and of them alive.
+    pub(crate) at_start: u64,
+    pub(crate) at_end: u64,
+    pub(crate) marked: u64,
+    pub(crate) goal: u64,
+    pub(crate) root_bytes: u64,
+    pub(crate) started: Duration,
+    pub(crate) h1: Duration,
+    pub(crate) mark: Duration,
+    pub(crate) h3: Duration,
+    pub(crate) work: Duration,
+}
+
+/// All contexts have the barrier on.
+struct BarrierOn;
+/// Everything that can be reached is black, and nobody holds anything white.
+struct Marked;
+/// Nobody shades any more.
+struct BarrierOff;
+
+/// Runs a cycle up to the flip; [`finish_sweep`] is the rest. `number` is the cycle's, from 1.
+pub(crate) fn run(s: &Shared, number: u64, pause: &mut dyn Pause) -> Result<Report, Stopped> {
+    finish_sweep(s, pause)?;
+    let mut cycle = Cycle::new(s, number, pause);
+    let on = cycle.barrier_on()?;
+    let marked = cycle.mark(on)?;
+    let off = cycle.barrier_off(marked)?;
+    Ok(cycle.flip(off))
+}
+
+struct Cycle<'c> {
+    s: &'c Shared,
+    number: u64,
+    pause: &'c mut dyn Pause,
+    marker: Marker<'c>,
+    report: Report,
+    /// The account when the cycle began, and when objects began to be born black.
+    taken_at_start: u64,
+    taken_at_black: u64,
+    noscan_at_start: u64,
+}
+
+impl<'c> Cycle<'c> {
+    fn new(s: &'c Shared, number: u64, pause: &'c mut dyn Pause) -> Self {
+        let report = Report {
+            at_start: s.pacer.live(),
+            goal: s.pacer.goal(),
+            root_bytes: s.roots.bytes(),
+            started: s.started.elapsed(),
+            ..Report::default()
+        };
+        let taken = s.pacer.taken();
+        s.take_found();
+        Self {
+            s,
+            number,
+            pause,
+            marker: Marker::new(s),
+            report,
+            taken_at_start: taken,
+            taken_at_black: taken,
+            noscan_at_start: s.sum(|c| &c.noscan_bytes),
+        }
+    }
+
+    /// H1. Until everybody has the barrier on, nothing may turn black: a store without the barrier could hide
+    /// a white object in it.
+    fn barrier_on(&mut self) -> Result<BarrierOn, Stopped> {
+        let start = Instant::now();
+        let mode = if self.s.mutant(Mutant::EarlyBlack) { Mode::SHADE_BLACK } else { Mode::SHADE };
+        let order = self.publish(mode);
+        if !self.s.mutant(Mutant::SkipH1) {
+            wait_passed(self.s, order, "H1", self.pause)?;
+        }
+        self.report.h1 = start.elapsed();
+        Ok(BarrierOn)
+    }
+
+    /// H2, the roots, and marking until a round finds that nobody shades any more.
+    fn mark(&mut self, _: BarrierOn) -> Result<Marked, Stopped> {
+        let start = Instant::now();
+        let h2 = self.publish(Mode::SHADE_BLACK);
+        self.taken_at_black = self.s.pacer.taken();
+        self.s.coordinator.open_marking(true);
+        self.mark_roots();
+        loop {
+            let pushed = self.drain()?;
+            if self.report.rounds == 0 {
+                wait_passed(self.s, h2, "H2", self.pause)?;
+            }
+            // A round begins with no grey object outside of contexts. If from now until all have passed
+            // no context shades and none publishes, there was none inside either, and every white handle is gone.
+            let shades = self.s.sum(|c| &c.shades);
+            if self.s.grey.drained() != Some(pushed) {
+                continue;
+            }
+            if self.s.mutant(Mutant::NoRound) {
+                break;
+            }
+            self.report.rounds += 1;
+            let order = self.publish(Mode::SHADE_BLACK);
+            wait_passed(self.s, order, "R", self.pause)?;
+            // The counters at the end, not what each context found at its pass: with two guards in one
+            // task a shade can land in a context that has passed already.
+            if self.s.sum(|c| &c.shades) == shades && self.s.grey.drained() == Some(pushed) {
+                break;
+            }
+        }
+        self.s.coordinator.open_marking(false);
+        self.report.mark = start.elapsed();
+        Ok(Marked)
+    }
+
+    fn mark_roots(&mut self) {
+        let (s, marker) = (self.s, &mut self.marker);
+        // SAFETY: ROOT-1, GC-LIVE — a root's object is alive at least until the sweep after this cycle.
+        s.roots.scan(|object| unsafe { marker.shade(object) });
+    }
+
+    /// Marks until nothing is grey outside of contexts; the number of blocks published until then.
+    fn drain(&mut self) -> Result<u64, Stopped> {
+        let start = Instant::now();
+        let mut turn = 0;
+        loop {
+            let pause = &mut *self.pause;
+            self.marker.drain(|| pause.pause(Point::Mark))?;
+            if let Some(pushed) = self.s.grey.drained() {
+                self.report.work += start.elapsed();
+                return Ok(pushed);
+            }
+            self.pause.pause(Point::Assists(turn))?;
+            turn += 1;
+        }
+    }
+
+    /// H3. Nobody may shade once the sweep clears marks.
+    fn barrier_off(&mut self, _: Marked) -> Result<BarrierOff, Stopped> {
+        let start = Instant::now();
+        let s = self.s;
+        let noscan = s.sum(|c| &c.noscan_bytes) - self.noscan_at_start;
+        let black = s.pacer.taken() - self.taken_at_black;
+        self.report.at_end = s.pacer.live();
+        self.report.marked = self.marker.found_bytes() + s.take_found() + noscan + black;
+        let order = self.publish(Mode::BLACK);
+        wait_passed(s, order, "H3", self.pause)?;
+        self.report.h3 = start.elapsed();
+        Ok(BarrierOff)
+    }
+
+    /// H4. From here on white objects are free memory. Contexts take it over as they pass; their stale spans
+    /// they sweep themselves. Nobody waits here: the next cycle does.
+    fn flip(mut self, _: BarrierOff) -> Report {
+        let s = self.s;
+        let during = s.pacer.taken() - self.taken_at_start;
+        let generation = s.heap.advance_sweepgen();
+        s.g.publish(generation, Mode::IDLE);
+        s.pacer.learn(self.number, self.report.marked, during, s.roots.bytes(), s.overhead());
+        core::mem::take(&mut self.report)
+    }
+
+    fn publish(&self, mode: Mode) -> Order {
+        self.s.g.publish(self.s.heap.sweepgen(), mode)
+    }
+}
+
+/// Sweeps what nobody else has swept, and waits until every context has taken over the flip. Then every mark
+/// is clear, every buffer is empty, and every context is in mode 0.
+pub(crate) fn finish_sweep(s: &Shared, pause: &mut dyn Pause) -> Result<(), Stopped> {
+    while s.heap.sweep_one().is_some() {
+        s.dead.kick(s);
+        pause.pause(Point::Sweep)?;
+    }
+    let order = s.g.get();
+    serve_free(s, order);
+    wait_passed(s, order, "H4", pause)?;
+    // Contexts that passed gave their stale spans back swept, or to the unswept list.
+    serve_free(s, order);
+    while !s.heap.sweep_done() {
+        if s.heap.sweep_one().is_none() {
+            pause.pause(Point::Sweep)?;
+        }
+    }
+    s.dead.kick(s);
+    Ok(())
+}
+
+/// Lets every free context take over `order`.
+fn serve_free(s: &Shared, order: Order) {
+    for ctx in s.contexts.iter() {
+        // SAFETY: CTX-2 — registry entries live as long as the collector.
+        let ctx = unsafe { ctx.as_ref() };
+        if ctx.word.serve() {
+            if ctx.order.get() != order {
+                // SAFETY: CTX-1 — CLAIMED: the coordinator owns it; no guard, so no handle.
+                unsafe { ctx.take_over(order) };
+            }
+            ctx.word.release(order.seq());
+        }
+    }
+}
+
+/// Waits until no context can act in an older mode than `order`'s.
+fn wait_passed(
+    s: &Shared,
+    order: Order,
+    name: &'static str,
+    pause: &mut dyn Pause,
+) -> Result<(), Stopped> {
+    let start = Instant::now();
+    let (mut turn, mut last) = (0, None::<&'static Location<'static>>);
+    for ctx in s.contexts.iter() {
+        // SAFETY: CTX-2 — registry entries live as long as the collector.
+        let ctx = unsafe { ctx.as_ref() };
+        while !ctx.word.has_passed(order) {
+            last = ctx.pinned_at();
+            pause.pause(Point::Handshake(name, turn))?;
+            turn += 1;
+        }
+    }
+    s.stats.handshake(start.elapsed(), last);
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! Rules of the protocol that a test can break, to see that it would be noticed.
+//!
+//! Each stands for a mutant of the models. Outside of this crate's own tests [`Shared::mutant`] is the
+//! constant `false`, and nothing of this is left.
+//!
+//! [`Shared::mutant`]: crate::collector::Shared::mutant
+
+/// What is broken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(dead_code, reason = "constructed by tests only")]
+pub(crate) enum Mutant {
+    /// Nothing.
+    #[default]
+    None,
+    /// Marking begins before all contexts have the barrier on.
+    SkipH1,
+    /// Objects are born black while some context has no barrier yet.
+    EarlyBlack,
+    /// Stores do not shade.
+    NoBarrier,
+    /// The initial pointers of a black object are not shaded.
+    NoInit,
+    /// A new root's object is not shaded.
+    RootNew,
+    /// Objects are born white while marking goes on.
+    BornWhite,
+    /// Marking ends when the queues are empty, without a round.
+    NoRound,
+}

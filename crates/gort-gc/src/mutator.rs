@@ -1,0 +1,281 @@
+//! [`Mutator`], the guard: the right to hold handles.
+//!
+//! Everything that a mutator does to the collector's state goes through the context that the guard owns:
+//! pinning takes one from the pool, a safepoint lets it take over the published order, dropping the guard
+//! gives it back. Allocation is in the next file.
+
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::panic::Location;
+use core::ptr::{self, NonNull};
+
+use gort_sys::thread::ThreadWord;
+
+use crate::atomic::Ordering;
+use crate::collector::Shared;
+use crate::context::Context;
+use crate::error::AllocError;
+use crate::range::Range;
+use crate::roots::RootSlot;
+use crate::{Mutant, assist};
+
+/// The index of the context that the thread used last: where to look first, and no more than that.
+type Hint = ThreadWord<3>;
+
+/// A guard: while it exists, handles may, and the collector waits for it to pass.
+///
+/// A guard that is held long delays the end of a cycle, not the other tasks; but the heap grows meanwhile. So
+/// in a loop call [`safepoint`](Self::safepoint), and put [`unpinned`](Self::unpinned) around anything
+/// that may block. A guard may move to another thread, and a task may hold several.
+#[must_use = "the guard is given back when it is dropped"]
+pub struct Mutator {
+    ctx: NonNull<Context>,
+    /// The cache behind it belongs to one thread at a time: not `Sync`.
+    alone: PhantomData<Cell<()>>,
+}
+
+// SAFETY: CTX-1 — all of the context is reached through its one guard; nothing in it is tied to a thread.
+unsafe impl Send for Mutator {}
+
+impl core::fmt::Debug for Mutator {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Mutator({:?})", self.ctx().order.get())
+    }
+}
+
+impl Mutator {
+    /// Takes a free context, or a new one.
+    ///
+    /// # Errors
+    /// No memory for a new context.
+    pub(crate) fn pin_in(
+        shared: NonNull<Shared>,
+        at: &'static Location<'static>,
+    ) -> Result<Self, AllocError> {
+        // SAFETY: COLL-1 — the caller has the collector.
+        let s = unsafe { shared.as_ref() };
+        let ctx = match find_free(s) {
+            Some(ctx) => ctx,
+            None => s.new_context(shared)?,
+        };
+        let guard = Self { ctx, alone: PhantomData };
+        let (ctx, now) = (guard.ctx(), s.g.look_again());
+        if now != ctx.order.get() {
+            // SAFETY: CTX-1 — the guard was made just now: no handle exists.
+            unsafe { ctx.take_over(now) };
+            ctx.word.pass(now.seq());
+        }
+        // ORDER: Relaxed — for reports only.
+        ctx.pinned_at.store(ptr::from_ref(at).cast_mut(), Ordering::Relaxed);
+        if s.config.pin_checks {
+            // ORDER: Relaxed — for reports, and for a check of the same task.
+            ctx.task.store(s.host.task(), Ordering::Relaxed);
+        }
+        Ok(guard)
+    }
+
+    /// Lets the collector go on: every handle ends here. One load and one compare when nothing is asked.
+    #[inline(always)]
+    pub fn safepoint(&mut self) {
+        let ctx = self.ctx();
+        if ctx.shared().g.peek() != ctx.expected.get() {
+            self.pass_and_pay();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pass_and_pay(&mut self) {
+        self.pass();
+        if self.ctx().debt.get() > 0 {
+            assist::pay(self);
+        }
+    }
+
+    /// Takes over the published order and acknowledges it.
+    fn pass(&mut self) {
+        let ctx = self.ctx();
+        let now = ctx.shared().g.get();
+        ctx.expected.set(ctx.order.get().bits());
+        if now != ctx.order.get() {
+            // SAFETY: CTX-1 — `&mut self`: no handle borrows the guard (GC-PASS).
+            unsafe { ctx.take_over(now) };
+            ctx.word.pass(now.seq());
+        }
+    }
+
+    /// Runs `f` without the guard: the collector does not wait for this task meanwhile. For anything that may
+    /// block or take long.
+    #[track_caller]
+    pub fn unpinned<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        /// Pins again when it goes, also when `f` panics.
+        struct Again<'a>(&'a mut Mutator, &'static Location<'static>, NonNull<Shared>);
+        impl Drop for Again<'_> {
+            fn drop(&mut self) {
+                match Mutator::pin_in(self.2, self.1) {
+                    // The old context is no longer ours, so its guard must not be dropped.
+                    Ok(fresh) => core::mem::forget(core::mem::replace(self.0, fresh)),
+                    Err(e) => gort_sys::fatal!("CTX-1", "cannot pin again: {e}"),
+                }
+                // SAFETY: COLL-1 — the guard exists again and holds the collector from here on.
+                unsafe { self.2.as_ref() }.let_go();
+            }
+        }
+        let shared = self.shared_ptr();
+        // The collector must outlive `f`, in which this guard does not hold it.
+        // SAFETY: COLL-1 — the guard still exists.
+        unsafe { shared.as_ref() }.hold();
+        self.release();
+        let again = Again(self, Location::caller(), shared);
+        let result = f();
+        drop(again);
+        result
+    }
+
+    /// A safepoint at which `bytes` of allocation are asked for in advance: where a memory limit is set and
+    /// reached, it waits for the collector, for a bounded time.
+    ///
+    /// # Errors
+    /// The limit is still exceeded after the wait.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), AllocError> {
+        self.safepoint();
+        assist::reserve(self, bytes)
+    }
+
+    /// Runs a whole cycle and returns after its sweep. A safepoint.
+    ///
+    /// If the task holds another guard, the cycle cannot end and this does not return.
+    #[track_caller]
+    pub fn collect(&mut self) {
+        let shared = self.shared_ptr();
+        self.unpinned(|| {
+            // SAFETY: COLL-1 — `unpinned` holds the collector.
+            let s = unsafe { shared.as_ref() };
+            // Nobody to collect for is no failure of the caller's: the statistics tell.
+            let _ = s.coordinator.collect(s);
+        });
+    }
+
+    /// Gives the context back to the pool.
+    fn release(&mut self) {
+        let ctx = self.ctx();
+        // SAFETY: CTX-1, CTX-3 — the guard goes, with an empty buffer.
+        unsafe { ctx.publish_grey() };
+        ctx.word.release(ctx.order.get().seq());
+    }
+
+    #[inline(always)]
+    pub(crate) fn ctx(&self) -> &Context {
+        // SAFETY: CTX-2 — contexts live as long as their collector, which this guard holds (COLL-1).
+        unsafe { self.ctx.as_ref() }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        self.ctx().shared()
+    }
+
+    #[inline(always)]
+    pub(crate) fn shared_ptr(&self) -> NonNull<Shared> {
+        self.ctx().shared
+    }
+
+    #[inline(always)]
+    pub(crate) fn range(&self) -> Range {
+        self.ctx().range.get()
+    }
+
+    /// The cold path of a store: a foreign address, or the barrier.
+    ///
+    /// # Panics
+    /// On a foreign address.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn barrier(
+        &self,
+        field: usize,
+        value: Option<NonNull<u8>>,
+        type_name: fn() -> &'static str,
+    ) {
+        let ctx = self.ctx();
+        let range = ctx.range.get();
+        let other = value.map_or(field, |v| v.as_ptr().addr());
+        if !range.with_barrier(false).quiet(field, other) {
+            panic!(
+                "a Field<{}> at {field:#x} was given the object {other:#x}: both must lie in the heap of the \
+                 guard's collector ({:#x}, 2^{} bytes)",
+                type_name(),
+                range.with_barrier(false).0 & !63,
+                range.0 & 63,
+            );
+        }
+        if let Some(value) = value
+            && range.barrier()
+            && !self.shared().mutant(Mutant::NoBarrier)
+        {
+            // SAFETY: CTX-1 — through the guard; the value is a live handle's object.
+            unsafe { ctx.shade(value) };
+        }
+    }
+
+    /// Shades an object if the barrier is on: for roots.
+    pub(crate) fn shade_if_marking(&self, object: NonNull<u8>) {
+        if self.range().barrier() && !self.shared().mutant(Mutant::RootNew) {
+            // SAFETY: CTX-1 — through the guard; a live handle's object.
+            unsafe { self.ctx().shade(object) };
+        }
+    }
+
+    /// # Panics
+    /// If the object is not of this collector.
+    pub(crate) fn check_object(&self, object: usize, type_name: fn() -> &'static str) {
+        if !self.range().with_barrier(false).quiet(object, object) {
+            panic!(
+                "an object of type `{}` was used with a guard of another collector",
+                type_name()
+            );
+        }
+    }
+
+    /// A slot of the root table, for an object of this collector.
+    pub(crate) fn take_root_slot(
+        &self,
+        object: usize,
+        type_name: fn() -> &'static str,
+    ) -> NonNull<RootSlot> {
+        self.check_object(object, type_name);
+        let ctx = self.ctx();
+        // SAFETY: CTX-1 — through the guard.
+        let mine = unsafe { &mut *ctx.roots.get() };
+        match ctx.shared().roots.take(mine, ctx.shared) {
+            Some(slot) => slot,
+            None => panic!("no memory for a page of the root table"),
+        }
+    }
+}
+
+impl Drop for Mutator {
+    #[inline]
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A free context, claimed: the one that this thread used last, else any.
+#[inline]
+fn find_free(s: &Shared) -> Option<NonNull<Context>> {
+    let len = s.contexts.len();
+    let hint = Hint::get().addr();
+    let first = if hint < len { hint } else { 0 };
+    for i in 0..len {
+        let at = if first + i < len { first + i } else { first + i - len };
+        let ctx = s.contexts.get(at);
+        // SAFETY: CTX-2 — entries of the registry live as long as the collector.
+        if unsafe { ctx.as_ref() }.word.claim() {
+            if i != 0 {
+                Hint::set(ptr::without_provenance_mut(at));
+            }
+            return Some(ctx);
+        }
+    }
+    None
+}
