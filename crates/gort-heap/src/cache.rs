@@ -42,6 +42,12 @@ impl<B: Backend> Cache<B> {
         let cache = Cache { rec, heap: heap.clone() };
         cache.rec().generation.set(heap.inner().generation());
         cache.rec().black.set(false);
+        if kind != Kind::Gc {
+            for class in 1..crate::class::CLASSES as u8 {
+                let mag = &cache.rec().mags[SpanClass::new(class, false).index()];
+                mag.key.set(crate::explicit::key(class, cache.rec().tag.get()));
+            }
+        }
         Ok(cache)
     }
 
@@ -81,6 +87,9 @@ impl<B: Backend> Cache<B> {
     /// # Errors
     /// No memory; nothing has changed.
     pub fn refill(&mut self, n: NeedSpan) -> Result<(), MemError> {
+        if self.rec().kind.get() != Kind::Gc {
+            return Err(MemError::os(gort_sys::MemOp::Order, n.0.size(), 0));
+        }
         self.heap.inner().gc_refill(self.rec(), n.0)
     }
 
@@ -89,6 +98,9 @@ impl<B: Backend> Cache<B> {
     /// # Errors
     /// No memory.
     pub fn take_large(&mut self, bytes: usize, noscan: bool) -> Result<Slot, MemError> {
+        if self.rec().kind.get() != Kind::Gc {
+            return Err(MemError::os(gort_sys::MemOp::Order, bytes, 0));
+        }
         let bytes = bytes.checked_next_multiple_of(PAGE).ok_or(MemError::os(
             gort_sys::MemOp::Limit,
             bytes,

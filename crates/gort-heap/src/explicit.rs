@@ -1,9 +1,437 @@
-//! The explicit side (to come).
+//! Explicit owners: `alloc` and `dealloc`.
+//!
+//! A magazine is an array of free slots, last in, first out, and behind it one borrowed word of free bits. A free of a slot
+//! whose span carries this cache's tag goes into the array; any other goes, a word at a time, to the free bits of its span
+//! ([`crate::protocol`]). The tag is a hint: it says where a slot is likely to be wanted again, not who may free it.
+
+use crate::cache::Cache;
+use crate::class::{MAX_SMALL, PAGE, SpanClass, class_aligned, class_for, class_size, slot_index};
+use crate::config::Kind;
+use crate::entry::Entry;
 use crate::inner::Inner;
-use crate::record::CacheRec;
-use gort_sys::Backend;
+use crate::record::{CacheRec, Mag, WC, ZEROED, add};
+use crate::side::Side;
+use crate::span::{Span, State};
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::Relaxed;
+use gort_sys::{Backend, MemError, MemOp};
+
+/// Class of a layout, 0 = large.
+#[inline]
+fn class_of_layout(l: Layout) -> u8 {
+    if l.align() <= 8 { class_for(l.size()) } else { class_aligned(l.size(), l.align()) }
+}
+
+/// The span class under which explicit slots of a class are kept.
+#[inline]
+const fn span_class(class: u8) -> SpanClass {
+    SpanClass::new(class, false)
+}
+
+/// Most slots that an array may hold: 64 KiB worth, within 16 and 1024; four of the largest.
+fn most(size: usize) -> usize {
+    if size > 8192 { 4 } else { (65536 / size).clamp(16, 1024) }
+}
+
+/// Sizes above this do not go through the write-combining buffer.
+const COMBINE_UP_TO: usize = 1024;
+
+/// What a page entry must say for a free to be local (H-7). Without a tag nothing is.
+pub(crate) fn key(class: u8, tag: u16) -> u32 {
+    if tag == 0 { u32::MAX } else { Entry::new(0, span_class(class), Kind::Explicit, tag, 0).key() }
+}
+
+impl<B: Backend> Cache<B> {
+    /// Memory for a layout; `None` when there is none. Sizes up to 32 KiB cost a pop of an array or a count of trailing zeros.
+    #[inline]
+    pub fn alloc(&mut self, l: Layout) -> Option<NonNull<u8>> {
+        self.alloc_known(l).map(|(p, _)| p)
+    }
+
+    /// The same, all zero. Memory known to be zero is not cleared again (H-9).
+    pub fn alloc_zeroed(&mut self, l: Layout) -> Option<NonNull<u8>> {
+        let (p, zeroed) = self.alloc_known(l)?;
+        if !zeroed {
+            // SAFETY: H-1 — the slot is ours and at least as large as the layout.
+            unsafe { p.write_bytes(0, l.size()) };
+        }
+        Some(p)
+    }
+
+    #[inline]
+    fn alloc_known(&mut self, l: Layout) -> Option<(NonNull<u8>, bool)> {
+        let class = class_of_layout(l);
+        if class == 0 {
+            return self.heap().inner().explicit_large(self.rec(), l).ok();
+        }
+        let c = span_class(class);
+        loop {
+            let mag = &self.rec().mags[c.index()];
+            let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
+            if top != mag.lo.load(Relaxed) {
+                // ORDER: Relaxed (above and below) — as before.
+                let top = top.wrapping_sub(1);
+                mag.top.store(top, Relaxed);
+                add(&mag.pops, 1);
+                // SAFETY: H-10 — between `lo` and `top` lie free slots of this class.
+                return NonNull::new(unsafe { *top }).map(|p| (p, false));
+            }
+            if let Ok(slot) = self.take(c) {
+                return Some((slot.ptr, slot.zeroed));
+            }
+            self.heap().inner().explicit_refill(self.rec(), c).ok()?;
+        }
+    }
+
+    /// Gives memory back.
+    ///
+    /// # Safety
+    /// `p` came from an explicit cache of this heap (any of them) for this layout, and is not used any more. A second free
+    /// or a wrong layout is fatal when it is seen.
+    #[inline]
+    pub unsafe fn dealloc(&mut self, p: NonNull<u8>, l: Layout) {
+        let inner = self.heap().inner();
+        let Some(side) = inner.side(Kind::Explicit) else { return };
+        let class = class_of_layout(l);
+        let entry = side.entry(side.page_of(p.as_ptr() as usize));
+        if class == 0 {
+            return inner.explicit_free_large(side, entry, p);
+        }
+        let mag = &self.rec().mags[span_class(class).index()];
+        if entry.key() != mag.key.get() {
+            return inner.explicit_free_other(self.rec(), side, entry, p, class);
+        }
+        let mut top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
+        if top == mag.hi.get() {
+            if !inner.explicit_overflow(self.rec(), side, mag, class) {
+                return inner.explicit_give(side, entry, p, class);
+            }
+            top = mag.top.load(Relaxed); // ORDER: Relaxed — as above.
+        }
+        // SAFETY: H-10 — `top < hi`: a free place of the array.
+        unsafe { *top = p.as_ptr() };
+        mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
+    }
+
+    /// Memory for `new` bytes with the same alignment and, as far as they go, the same contents. On `None` the old memory
+    /// stays.
+    ///
+    /// # Safety
+    /// As [`Cache::dealloc`]; `new` is not 0.
+    pub unsafe fn realloc(&mut self, p: NonNull<u8>, l: Layout, new: usize) -> Option<NonNull<u8>> {
+        let to = Layout::from_size_align(new, l.align()).ok()?;
+        let (old_class, new_class) = (class_of_layout(l), class_of_layout(to));
+        let same_pages = l.size().div_ceil(PAGE) == new.div_ceil(PAGE);
+        if old_class == new_class && (old_class != 0 || same_pages) {
+            return Some(p);
+        }
+        let q = self.alloc(to)?;
+        // SAFETY: H-1 — both are ours, and different slots.
+        unsafe { q.copy_from_nonoverlapping(p, l.size().min(new)) };
+        // SAFETY: by contract of the caller.
+        unsafe { self.dealloc(p, l) };
+        Some(q)
+    }
+}
+
 impl<B: Backend> Inner<B> {
+    fn slot(&self, entry: Entry, p: NonNull<u8>) -> (&Span, usize) {
+        let span = self.spans.get(entry.span());
+        let offset = p.as_ptr() as usize - span.base();
+        let i = slot_index(entry.class(), offset);
+        if i * class_size(entry.class()) != offset {
+            gort_sys::fatal!(
+                "H-10",
+                "free of {:p}: not the start of a slot of class {}",
+                p.as_ptr(),
+                entry.class()
+            );
+        }
+        (span, i)
+    }
+
+    /// More free slots for a magazine whose array and word are empty.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn explicit_refill(&self, rec: &CacheRec, c: SpanClass) -> Result<(), MemError> {
+        if rec.kind.get() != Kind::Explicit {
+            return Err(MemError::os(MemOp::Order, 0, 0));
+        }
+        self.flush_combined(rec);
+        let mag = &rec.mags[c.index()];
+        let held = mag.span.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
+        if held != 0 {
+            let span = self.spans.get(held);
+            loop {
+                if self.explicit_next_word(rec, mag, c, span) {
+                    return Ok(());
+                }
+                if self.detach(span) {
+                    mag.span.store(0, Relaxed); // ORDER: Relaxed — one writer, this cache.
+                    break;
+                }
+            }
+        }
+        loop {
+            let span = match self.explicit_pop(rec, c) {
+                Some(span) => span,
+                None => self.new_span(rec, c, Kind::Explicit)?,
+            };
+            self.adopt(rec, c, span);
+            mag.span.store(span.index(), Relaxed); // ORDER: Relaxed — one writer, this cache.
+            mag.elem.set(c.size() as u32);
+            if self.explicit_next_word(rec, mag, c, span) {
+                return Ok(());
+            }
+            // Counted before its bit was seen cannot be (6.1); a listed span has a word with bits.
+            gort_sys::fatal!(
+                "H-2",
+                "span {} was listed with free slots and has none",
+                span.index()
+            );
+        }
+    }
+
+    /// Writes the taker's tag into the entries.
+    fn adopt(&self, rec: &CacheRec, c: SpanClass, span: &Span) {
+        let Some(side) = self.side(Kind::Explicit) else { return };
+        let tag = rec.tag.get();
+        // ORDER: Relaxed, both — the holder's own.
+        if span.owner.load(Relaxed) == u32::from(tag) && tag != 0 {
+            return;
+        }
+        span.owner.store(tag.into(), Relaxed);
+        let first = side.page_of(span.base());
+        for i in 0..span.pages() {
+            side.set_entry(first + i, Entry::new(span.index(), c, Kind::Explicit, tag, i));
+        }
+    }
+
+    /// Borrows a word of the held span.
+    fn explicit_next_word(&self, rec: &CacheRec, mag: &Mag, c: SpanClass, span: &Span) -> bool {
+        let n = span.nwords();
+        let from = span.cursor.load(Relaxed) as usize; // ORDER: Relaxed — the holder's own.
+        for k in 0..n {
+            let w = (from + k) % n;
+            let bits = self.take_word(span, w);
+            if bits == 0 {
+                continue;
+            }
+            span.cursor.store(((w + 1) % n) as u32, Relaxed); // ORDER: Relaxed — the holder's own.
+            // ORDER: Relaxed — set before the give whose bits `take_word` has acquired.
+            let zeroed = span.needzero.load(Relaxed) == 0;
+            if let Some(side) = self.side(Kind::Explicit) {
+                mag.wbase.set(side.ptr(span.base() + w * 64 * c.size()));
+            }
+            mag.flags.set(if zeroed { ZEROED } else { 0 });
+            mag.word.store(w as u16, Relaxed); // ORDER: Relaxed — one writer, this cache.
+            mag.bits.store(bits, Relaxed); // ORDER: Relaxed — as above.
+            let count = u64::from(bits.count_ones());
+            add(&rec.taken[c.index()], count);
+            add(&rec.bytes, count * c.size() as u64);
+            return true;
+        }
+        false
+    }
+
+    /// Room in a full array: a larger one, or its older half given back. `false`: there is no array.
+    #[cold]
+    #[inline(never)]
+    fn explicit_overflow(&self, rec: &CacheRec, side: &Side, mag: &Mag, class: u8) -> bool {
+        // ORDER: Relaxed, all — one writer, this cache.
+        let (lo, top) = (mag.lo.load(Relaxed), mag.top.load(Relaxed));
+        let len = (top as usize - lo as usize) / size_of::<usize>();
+        let most = most(class_size(class));
+        if len < most {
+            let room = (len * 2).clamp(most.min(32), most);
+            // SAFETY: H-14 — the chunk is the owner's, who is here.
+            let chunk = unsafe { &mut *rec.chunk.get() };
+            if let Ok(array) =
+                self.persist.alloc(Some(chunk), room * size_of::<usize>(), 8, &self.stat.caches)
+            {
+                let array = array.as_ptr().cast::<*mut u8>();
+                if len != 0 {
+                    // SAFETY: H-10 — `len` entries, in two different arrays.
+                    unsafe { core::ptr::copy_nonoverlapping(lo, array, len) };
+                }
+                mag.lo.store(array, Relaxed); // ORDER: Relaxed — a reader of figures may see a mixture, and gets a wrong figure.
+                mag.top.store(array.wrapping_add(len), Relaxed); // ORDER: Relaxed — as above.
+                mag.hi.set(array.wrapping_add(room));
+                return true;
+            }
+        }
+        if len == 0 {
+            return false;
+        }
+        let half = len.div_ceil(2);
+        self.give_array(side, lo, half, class);
+        // SAFETY: H-10 — the newer half moves down, inside the array.
+        unsafe { core::ptr::copy(lo.wrapping_add(half), lo, len - half) };
+        mag.top.store(lo.wrapping_add(len - half), Relaxed); // ORDER: Relaxed — one writer, this cache.
+        true
+    }
+
+    /// Gives `n` slots of an array back, a run of the same word at a time.
+    fn give_array(&self, side: &Side, array: *const *mut u8, n: usize, class: u8) {
+        let mut run: Option<(&Span, usize, u64)> = None;
+        for k in 0..n {
+            // SAFETY: H-10 — `n` entries are filled with slots of this class.
+            let Some(p) = NonNull::new(unsafe { *array.add(k) }) else { continue };
+            let entry = side.entry(side.page_of(p.as_ptr() as usize));
+            if entry.class() != class {
+                gort_sys::fatal!(
+                    "H-10",
+                    "slot {p:p} in the array of class {class} has class {}",
+                    entry.class()
+                );
+            }
+            let (span, i) = self.slot(entry, p);
+            let (w, bit) = (i / 64, 1u64 << (i % 64));
+            run = match run {
+                Some((s, word, bits)) if s.index() == span.index() && word == w => {
+                    if bits & bit != 0 {
+                        gort_sys::fatal!("H-1", "double free of {p:p}");
+                    }
+                    Some((s, word, bits | bit))
+                }
+                Some((s, word, bits)) => {
+                    self.give(s, word, bits, true);
+                    Some((span, w, bit))
+                }
+                None => Some((span, w, bit)),
+            };
+        }
+        if let Some((s, word, bits)) = run {
+            self.give(s, word, bits, true);
+        }
+    }
+
+    fn explicit_give(&self, side: &Side, entry: Entry, p: NonNull<u8>, class: u8) {
+        self.check_entry(side, entry, p, class);
+        let (span, i) = self.slot(entry, p);
+        self.give(span, i / 64, 1 << (i % 64), true);
+    }
+
+    fn check_entry(&self, _: &Side, entry: Entry, p: NonNull<u8>, class: u8) {
+        if entry.kind() != Kind::Explicit as u8 || entry.class() != class {
+            let (kind, is) = (entry.kind(), entry.class());
+            gort_sys::fatal!(
+                "H-7",
+                "free of {p:p} as class {class}: its page has kind {kind}, class {is}"
+            );
+        }
+    }
+
+    /// A free of a slot whose span carries another cache's tag.
+    #[cold]
+    #[inline(never)]
+    fn explicit_free_other(
+        &self,
+        rec: &CacheRec,
+        side: &Side,
+        entry: Entry,
+        p: NonNull<u8>,
+        class: u8,
+    ) {
+        if class_size(class) > COMBINE_UP_TO {
+            return self.explicit_give(side, entry, p, class);
+        }
+        self.check_entry(side, entry, p, class);
+        let (span, i) = self.slot(entry, p);
+        let (index, w, bit) = (span.index(), (i / 64) as u32, 1u64 << (i % 64));
+        let wc = &rec.wc[(index ^ w << 2) as usize % WC];
+        // ORDER: Relaxed, all — one writer, this cache; statistics read them.
+        let (held, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
+        if held == index && wc.word.get() == w {
+            if bits & bit != 0 {
+                gort_sys::fatal!("H-1", "double free of {p:p}");
+            }
+            wc.bits.store(bits | bit, Relaxed); // ORDER: Relaxed — as above.
+            return;
+        }
+        wc.span.store(index, Relaxed); // ORDER: Relaxed — as above.
+        wc.bits.store(bit, Relaxed); // ORDER: Relaxed — as above.
+        let word = wc.word.replace(w) as usize;
+        if held != 0 {
+            self.give(self.spans.get(held), word, bits, true);
+        }
+    }
+
+    /// Empties the write-combining buffer.
+    fn flush_combined(&self, rec: &CacheRec) {
+        for wc in &rec.wc {
+            // ORDER: Relaxed, all — one writer, this cache.
+            let (span, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
+            if span != 0 {
+                wc.span.store(0, Relaxed);
+                wc.bits.store(0, Relaxed);
+                self.give(self.spans.get(span), wc.word.get() as usize, bits, true);
+            }
+        }
+    }
+
+    /// Gives back all that a cache has borrowed.
     pub(crate) fn explicit_flush(&self, rec: &CacheRec) {
+        self.flush_combined(rec);
+        if let Some(side) = self.side(Kind::Explicit) {
+            for class in 1..crate::class::CLASSES as u8 {
+                let c = span_class(class);
+                let mag = &rec.mags[c.index()];
+                // ORDER: Relaxed, all — one writer, this cache.
+                let (lo, top) = (mag.lo.load(Relaxed), mag.top.load(Relaxed));
+                let n = (top as usize - lo as usize) / size_of::<usize>();
+                mag.top.store(lo, Relaxed);
+                self.give_array(side, lo, n, class);
+                let (held, bits) = (mag.span.load(Relaxed), mag.bits.load(Relaxed));
+                if held == 0 {
+                    continue;
+                }
+                let span = self.spans.get(held);
+                if bits != 0 {
+                    mag.bits.store(0, Relaxed); // ORDER: Relaxed — as above.
+                    add(&rec.returned[c.index()], u64::from(bits.count_ones()));
+                    self.give(span, mag.word.load(Relaxed) as usize, bits, false); // ORDER: Relaxed — as above.
+                }
+                mag.span.store(0, Relaxed); // ORDER: Relaxed — as above.
+                self.drop_held(span);
+            }
+        }
         self.flush_pages(rec);
+    }
+
+    fn explicit_large(&self, rec: &CacheRec, l: Layout) -> Result<(NonNull<u8>, bool), MemError> {
+        if rec.kind.get() != Kind::Explicit || l.size() > isize::MAX as usize {
+            return Err(MemError::os(MemOp::Order, l.size(), 0));
+        }
+        debug_assert!(l.size() > MAX_SMALL || l.align() > 8);
+        let (pages, align) = (l.size().max(1).div_ceil(PAGE), l.align().div_ceil(PAGE));
+        let span = self.new_large(rec, true, Kind::Explicit, pages, align)?;
+        let size = (pages * PAGE) as u64;
+        // ORDER: Relaxed, both — counters.
+        self.large[1].mallocs.fetch_add(1, Relaxed);
+        self.large[1].bytes.fetch_add(size, Relaxed);
+        add(&rec.bytes, size);
+        let zeroed = span.needzero.load(Relaxed) == 0; // ORDER: Relaxed — ours alone.
+        let side = self.open_side(Kind::Explicit)?;
+        NonNull::new(side.ptr(span.base())).map(|p| (p, zeroed)).ok_or(MemError::os(
+            MemOp::Order,
+            l.size(),
+            0,
+        ))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn explicit_free_large(&self, side: &Side, entry: Entry, p: NonNull<u8>) {
+        self.check_entry(side, entry, p, 0);
+        let span = self.spans.get(entry.span());
+        if span.base() != p.as_ptr() as usize || span.state().state() != State::Large {
+            gort_sys::fatal!("H-10", "free of {p:p}: not the start of a large object");
+        }
+        // ORDER: Relaxed, both — counters.
+        self.large[1].frees.fetch_add(1, Relaxed);
+        self.large[1].freed_bytes.fetch_add((span.pages() * PAGE) as u64, Relaxed);
+        self.release_span(span, Kind::Explicit);
     }
 }

@@ -1,6 +1,7 @@
 //! Spans of pages cut into equal slots, for the collector and for explicit owners.
 pub mod cache;
 mod central;
+pub mod check;
 pub mod class;
 pub mod class_tables;
 pub mod classgen;
@@ -12,6 +13,7 @@ pub mod heap;
 mod inner;
 pub mod object;
 mod pages;
+mod protocol;
 mod record;
 mod side;
 mod span;
@@ -22,6 +24,7 @@ pub mod stats;
 mod sweep;
 
 pub use cache::{Cache, NeedSpan, Slot};
+pub use check::CheckReport;
 pub use class::{SpanClass, class_of, class_size};
 pub use config::{DropFn, HeapConfig, Hooks, Kind};
 pub use gort_sys::{Backend, Linux, MemError};

@@ -32,9 +32,9 @@ pub(crate) struct Mag {
     pub(crate) word: AtomicU16,
     pub(crate) flags: Cell<u16>,
     /// Array of free slots (explicit kind): `lo..top` are filled, `hi` is its end.
-    pub(crate) top: AtomicPtr<usize>,
-    pub(crate) lo: AtomicPtr<usize>,
-    pub(crate) hi: Cell<*mut usize>,
+    pub(crate) top: AtomicPtr<*mut u8>,
+    pub(crate) lo: AtomicPtr<*mut u8>,
+    pub(crate) hi: Cell<*mut *mut u8>,
     /// Objects handed out from the array.
     pub(crate) pops: AtomicU64,
 }

@@ -1,0 +1,299 @@
+//! Random operations against a map of live ranges; after each step the invariants and exact figures.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the tests keep the contracts that the functions state"
+)]
+
+use gort_heap::class::class_for;
+use gort_heap::{Backend, Cache, Heap, HeapConfig, Kind, Linux, SpanClass};
+use gort_sys::TestBackend;
+use proptest::prelude::*;
+use std::alloc::Layout;
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Alloc { cache: usize, size: usize, align: u32, zeroed: bool },
+    Free { cache: usize, which: usize },
+    Realloc { cache: usize, which: usize, size: usize },
+    Flush { cache: usize },
+    Drop { cache: usize },
+    Take { cache: usize, size: usize, noscan: bool },
+    Cycle { seed: u64, lag: bool, lazy: bool },
+    Black { cache: usize, on: bool },
+}
+
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![8 => 1..200usize, 4 => 200..4000usize, 2 => 4000..33_000usize, 1 => 33_000..300_000usize]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        8 => (0..3usize, size(), 0..14u32, any::<bool>()).prop_map(|(cache, size, align, zeroed)| Op::Alloc { cache, size, align, zeroed }),
+        5 => (0..3usize, any::<usize>()).prop_map(|(cache, which)| Op::Free { cache, which }),
+        1 => (0..3usize, any::<usize>(), size()).prop_map(|(cache, which, size)| Op::Realloc { cache, which, size }),
+        1 => (0..3usize).prop_map(|cache| Op::Flush { cache }),
+        1 => (0..3usize).prop_map(|cache| Op::Drop { cache }),
+        8 => (0..2usize, size(), any::<bool>()).prop_map(|(cache, size, noscan)| Op::Take { cache, size, noscan }),
+        1 => (any::<u64>(), any::<bool>(), any::<bool>()).prop_map(|(seed, lag, lazy)| Op::Cycle { seed, lag, lazy }),
+        1 => (0..2usize, any::<bool>()).prop_map(|(cache, on)| Op::Black { cache, on }),
+    ]
+}
+
+struct Live {
+    layout: Layout,
+    fill: u8,
+    black: bool,
+}
+
+struct Machine<B: Backend> {
+    heap: Heap<B>,
+    explicit: Vec<Option<Cache<B>>>,
+    gc: Vec<Cache<B>>,
+    live: BTreeMap<usize, Live>,
+    objects: BTreeMap<usize, Live>,
+    made: u64,
+    step: u8,
+}
+
+fn fill(at: usize, len: usize, byte: u8) {
+    unsafe { std::ptr::with_exposed_provenance_mut::<u8>(at).write_bytes(byte, len) }
+}
+
+fn verify(at: usize, live: &Live) {
+    let bytes = unsafe {
+        std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(at), live.layout.size())
+    };
+    assert!(bytes.iter().all(|b| *b == live.fill), "contents of {at:#x} changed");
+}
+
+impl<B: Backend> Machine<B> {
+    fn new(backend: B) -> Self {
+        let heap = Heap::with(backend, HeapConfig::SMALL).unwrap();
+        let explicit = (0..3).map(|_| Some(heap.cache(Kind::Explicit).unwrap())).collect();
+        let gc = (0..2).map(|_| heap.cache(Kind::Gc).unwrap()).collect();
+        Machine {
+            heap,
+            explicit,
+            gc,
+            live: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            made: 0,
+            step: 0,
+        }
+    }
+
+    fn explicit(&mut self, i: usize) -> &mut Cache<B> {
+        let heap = &self.heap;
+        self.explicit[i].get_or_insert_with(|| heap.cache(Kind::Explicit).unwrap())
+    }
+
+    fn put(map: &mut BTreeMap<usize, Live>, at: usize, live: Live) {
+        if let Some((before, b)) = map.range(..=at).next_back() {
+            assert!(before + b.layout.size() <= at, "overlap");
+        }
+        if let Some((after, _)) = map.range(at..).next() {
+            assert!(at + live.layout.size() <= *after, "overlap");
+        }
+        fill(at, live.layout.size(), live.fill);
+        map.insert(at, live);
+    }
+
+    fn pick(&self, which: usize) -> Option<usize> {
+        self.live.keys().nth(which % self.live.len().max(1)).copied()
+    }
+
+    fn run(&mut self, op: Op) {
+        self.step = self.step.wrapping_add(1).max(1);
+        let fill = self.step;
+        match op {
+            Op::Alloc { cache, size, align, zeroed } => {
+                let layout = Layout::from_size_align(size, 1 << align).unwrap();
+                let c = self.explicit(cache);
+                let p = if zeroed { c.alloc_zeroed(layout) } else { c.alloc(layout) }.unwrap();
+                let at = p.as_ptr().expose_provenance();
+                assert_eq!(at % layout.align(), 0);
+                if zeroed {
+                    verify(at, &Live { layout, fill: 0, black: false });
+                }
+                self.made += 1;
+                Self::put(&mut self.live, at, Live { layout, fill, black: false });
+            }
+            Op::Free { cache, which } => {
+                let Some(at) = self.pick(which) else { return };
+                let live = self.live.remove(&at).unwrap();
+                verify(at, &live);
+                let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
+                unsafe { self.explicit(cache).dealloc(p, live.layout) };
+            }
+            Op::Realloc { cache, which, size } => {
+                let Some(at) = self.pick(which) else { return };
+                let live = self.live.remove(&at).unwrap();
+                let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
+                let before = self.heap.stats().mallocs;
+                let q = unsafe { self.explicit(cache).realloc(p, live.layout, size) }.unwrap();
+                self.made += self.heap.stats().mallocs - before;
+                let to = Layout::from_size_align(size, live.layout.align()).unwrap();
+                let kept = Layout::from_size_align(size.min(live.layout.size()), 1).unwrap();
+                let at = q.as_ptr().expose_provenance();
+                verify(at, &Live { layout: kept, fill: live.fill, black: false });
+                Self::put(&mut self.live, at, Live { layout: to, fill, black: false });
+            }
+            Op::Flush { cache } => {
+                self.explicit(cache).flush();
+                self.gc[cache % 2].flush();
+            }
+            Op::Drop { cache } => self.explicit[cache] = None,
+            Op::Take { cache, size, noscan } => {
+                let c = &mut self.gc[cache];
+                let class = class_for(size);
+                let slot = if class == 0 {
+                    c.take_large(size, noscan).unwrap()
+                } else {
+                    let class = SpanClass::new(class, noscan);
+                    loop {
+                        match c.take(class) {
+                            Ok(slot) => break slot,
+                            Err(need) => c.refill(need).unwrap(),
+                        }
+                    }
+                };
+                let at = slot.ptr.as_ptr().expose_provenance();
+                let layout = Layout::from_size_align(size, 8).unwrap();
+                if slot.zeroed {
+                    verify(at, &Live { layout, fill: 0, black: false });
+                }
+                let black = unsafe { self.heap.is_marked(&self.heap.object_of(slot.ptr)) };
+                self.made += 1;
+                Self::put(&mut self.objects, at, Live { layout, fill, black });
+            }
+            Op::Black { cache, on } => {
+                // Black mode ends with a flush, as the collector's contexts do it.
+                if !on {
+                    self.gc[cache].flush();
+                }
+                self.gc[cache].set_black(on);
+            }
+            Op::Cycle { seed, lag, lazy } => self.cycle(seed, lag, lazy),
+        }
+        self.verify_all();
+    }
+
+    /// Marks a random half, flips, and sweeps; what was white must be gone and nothing else.
+    fn cycle(&mut self, seed: u64, lag: bool, lazy: bool) {
+        let mut rng = seed | 1;
+        for c in &mut self.gc {
+            c.set_black(true);
+        }
+        for (at, live) in &mut self.objects {
+            rng ^= rng << 13;
+            rng ^= rng >> 7;
+            rng ^= rng << 17;
+            let p = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*at)).unwrap();
+            if rng & 1 == 0 {
+                unsafe { self.heap.mark_ptr(p) };
+            }
+            live.black = unsafe { self.heap.is_marked(&self.heap.object_of(p)) };
+        }
+        self.heap.advance_sweepgen();
+        if lag {
+            // A context that has not passed yet goes on allocating, black, in its stale spans or white in swept ones.
+            for i in 0..40 {
+                self.take_late(i % 2, [24, 600, 40_000][i % 3]);
+            }
+        }
+        for c in &mut self.gc {
+            c.flush();
+            c.set_black(false);
+        }
+        if lazy {
+            for size in [16, 100, 3000] {
+                self.take_late(0, size);
+            }
+        }
+        while self.heap.sweep_one().is_some() {}
+        assert!(self.heap.sweep_done());
+        self.objects.retain(|_, o| std::mem::replace(&mut o.black, false));
+    }
+
+    /// Allocates in the middle of a flip; such an object is always alive afterwards.
+    fn take_late(&mut self, cache: usize, size: usize) {
+        let c = &mut self.gc[cache];
+        let class = class_for(size);
+        let p = if class == 0 {
+            c.take_large(size, true).unwrap().ptr
+        } else {
+            let class = SpanClass::new(class, true);
+            loop {
+                match c.take(class) {
+                    Ok(slot) => break slot.ptr,
+                    Err(need) => c.refill(need).unwrap(),
+                }
+            }
+        };
+        // What was white is dead, and may have been swept and handed out again.
+        let o = unsafe { self.heap.object_of(p) };
+        let at = p.as_ptr().expose_provenance();
+        self.objects
+            .retain(|a, live| live.black || *a + live.layout.size() <= at || *a >= at + o.size);
+        self.made += 1;
+        let layout = Layout::from_size_align(size, 8).unwrap();
+        Self::put(&mut self.objects, at, Live { layout, fill: 0x5a, black: true });
+    }
+
+    fn verify_all(&mut self) {
+        self.heap.check().unwrap();
+        for (at, live) in self.live.iter().chain(&self.objects) {
+            verify(*at, live);
+        }
+        let s = self.heap.stats();
+        assert_eq!(s.mallocs, self.made);
+        assert_eq!(s.live_objects as usize, self.live.len() + self.objects.len());
+        for (at, live) in &self.objects {
+            let found = self.heap.find_object(at + live.layout.size() - 1).unwrap();
+            assert_eq!(found.base.as_ptr() as usize, *at);
+        }
+    }
+}
+
+fn drive<B: Backend>(backend: B, ops: Vec<Op>) {
+    let mut machine = Machine::new(backend);
+    for op in ops {
+        machine.run(op);
+    }
+    // At the end everything goes back.
+    let live = std::mem::take(&mut machine.live);
+    for (at, live) in live {
+        let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
+        unsafe { machine.explicit(0).dealloc(p, live.layout) };
+    }
+    machine.explicit.fill_with(|| None);
+    machine.objects.clear();
+    for _ in 0..2 {
+        // What was born black is found dead by the second flip.
+        machine.heap.advance_sweepgen();
+        for c in &mut machine.gc {
+            c.flush();
+        }
+        while machine.heap.sweep_one().is_some() {}
+    }
+    machine.verify_all();
+    assert_eq!(machine.heap.stats().heap_in_use, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn agrees_with_the_map_of_live_ranges(ops in prop::collection::vec(op(), 1..250)) {
+        drive(Linux, ops);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_same_on_checked_memory(ops in prop::collection::vec(op(), 1..120)) {
+        drive(TestBackend::new(), ops);
+    }
+}
