@@ -55,12 +55,13 @@ const fn class_for(size: usize, align: usize) -> u8 {
 }
 
 impl Mutator {
-    /// A new object. Its handle lives until the guard's next safepoint.
+    /// A new object. Its handle lives until the guard's next safepoint, however long the handles in `init` live:
+    /// they are needed for the call only.
     ///
     /// # Panics
     /// Where [`try_alloc`](Self::try_alloc) fails, and if `init` holds an object of another collector.
     #[inline(always)]
-    pub fn alloc<'mu, I: Init<'mu>>(&'mu self, init: I) -> Gc<'mu, I::Target>
+    pub fn alloc<'mu, 'a, I: Init<'a>>(&'mu self, init: I) -> Gc<'mu, I::Target>
     where
         I::Target: Send,
     {
@@ -78,7 +79,7 @@ impl Mutator {
     /// # Panics
     /// If `init` holds an object of another collector.
     #[inline(always)]
-    pub fn try_alloc<'mu, I: Init<'mu>>(
+    pub fn try_alloc<'mu, 'a, I: Init<'a>>(
         &'mu self,
         init: I,
     ) -> Result<Gc<'mu, I::Target>, AllocError>
@@ -264,7 +265,7 @@ impl Mutator {
 /// Asks again with the barrier's switch left out.
 #[cold]
 #[inline(never)]
-fn check<'mu, I: Init<'mu>>(init: &I, range: Range) {
+fn check<'a, I: Init<'a>>(init: &I, range: Range) {
     let mut pointers = Pointers::new(range.with_barrier(false).0);
     init.visit(&mut pointers);
     if pointers.any_foreign() {

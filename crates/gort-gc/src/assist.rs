@@ -51,7 +51,7 @@ pub(crate) fn account(mu: &Mutator) {
 }
 
 /// Scans published grey objects, as a worker would. Bytes that were scanned.
-fn scan(mu: &Mutator) -> u64 {
+pub(crate) fn scan(mu: &Mutator) -> u64 {
     let s = mu.shared();
     // Before every context has the barrier on, nothing may turn black.
     if !s.coordinator.may_mark() || s.grey.is_empty() {

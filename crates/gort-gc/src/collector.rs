@@ -227,14 +227,13 @@ impl Shared {
         Ok(NonNull::from(Box::leak(Box::new(shared))))
     }
 
-    /// A new context, pinned by the caller.
+    /// A new context, pinned by the caller, who takes over the published order next.
     pub(crate) fn new_context(&self, me: NonNull<Shared>) -> Result<NonNull<Context>, AllocError> {
+        // Mode 0 and order 0: whatever is published, the pin takes it over. The generation is read before the
+        // cache is made, so the cache is not older than it.
+        let order = Order::new(0, u32::from(self.g.get().generation()), Mode::IDLE);
         let cache = self.heap.cache(Kind::Gc)?;
-        let order = self.g.get();
         let ctx = Box::leak(Box::new(Context::new(me, cache, self.range, order)));
-        // A context that is born while the barrier is on has to turn it on.
-        // SAFETY: CTX-1 — just made, and no handle exists.
-        unsafe { ctx.take_over(order) };
         let ctx = NonNull::from(ctx);
         let _lock = self.contexts_lock.lock();
         match self.contexts.push(ctx) {

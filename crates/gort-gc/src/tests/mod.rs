@@ -1,1 +1,4 @@
 //! Tests that need the inside of the crate.
+
+mod simulation;
+mod torture;

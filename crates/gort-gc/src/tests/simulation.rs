@@ -1,0 +1,335 @@
+//! The whole protocol in one thread, step by step, against a shadow graph.
+//!
+//! Guards are not tied to threads, so one thread can hold several and play all mutators; and the coordinator
+//! calls [`Pause`] at every wait and between all quanta of its work. So a list of operations, performed a few
+//! at each pause, is a schedule: random lists explore how mutators interleave with a cycle, a failing one
+//! repeats and shrinks.
+//!
+//! The shadow knows every object's fields. Objects hold a member whose drop glue notes their death, and glue runs
+//! at once here, so after each step: *nothing that a handle or a root can reach is dead*. At the end, two cycles
+//! without operations must leave exactly what the roots reach.
+
+use std::collections::HashSet;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use crate::collector::Shared;
+use crate::cycle::{self, Pause, Point, Stopped};
+use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, assist};
+
+const GUARDS: usize = 3;
+
+/// Notes the death of its object.
+#[derive(Leaf)]
+struct Tracked {
+    id: usize,
+    dead: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let was = std::mem::replace(&mut self.dead.lock().unwrap()[self.id], true);
+        assert!(!was, "object {} died twice", self.id);
+    }
+}
+
+#[derive(Trace)]
+struct Obj<const N: usize> {
+    tracked: Tracked,
+    fields: [Field<Obj<N>>; N],
+}
+
+type Handle<const N: usize> = (Gc<'static, Obj<N>>, usize);
+
+/// An operation: what, and three numbers to choose objects by.
+type Op = [u8; 4];
+
+/// One guard and the handles that it protects. Their lifetime is the test's business: they go when it passes.
+#[derive(Default)]
+struct Guard<const N: usize> {
+    mu: Option<Mutator>,
+    handles: Vec<Handle<N>>,
+}
+
+struct Sim<const N: usize> {
+    collector: ManuallyDrop<Collector>,
+    dead: Arc<Mutex<Vec<bool>>>,
+    shadow: Vec<[Option<usize>; N]>,
+    guards: [Guard<N>; GUARDS],
+    roots: Vec<(Root<Obj<N>>, usize)>,
+    ops: std::vec::IntoIter<Op>,
+    /// Operations per pause.
+    burst: usize,
+}
+
+impl<const N: usize> Sim<N> {
+    fn new(ops: Vec<Op>, burst: usize, mutant: Mutant) -> Self {
+        let config = Config {
+            gc_percent: None,
+            run_glue: false,
+            range_shift: 32,
+            mutant,
+            ..Config::default()
+        };
+        Self {
+            collector: ManuallyDrop::new(Collector::new(config).expect("address space")),
+            dead: Arc::default(),
+            shadow: Vec::new(),
+            guards: std::array::from_fn(|_| Guard { mu: None, handles: Vec::new() }),
+            roots: Vec::new(),
+            ops: ops.into_iter(),
+            burst,
+        }
+    }
+
+    /// Cycles until all operations are used, then two more; then only what the roots reach is left.
+    fn run(mut self) {
+        let shared = self.collector.shared_ptr();
+        // SAFETY: COLL-1 — the collector is part of `self` and dropped last.
+        let s: &'static Shared = unsafe { &*shared.as_ptr() };
+        let (mut number, mut idle) = (0, 0);
+        while idle < 2 {
+            if self.ops.len() == 0 {
+                idle += 1;
+                self.guards.iter_mut().for_each(Guard::unpin);
+            }
+            number += 1;
+            cycle::run(s, number, &mut self).expect("not closing");
+            self.perform();
+            cycle::finish_sweep(s, &mut self).expect("not closing");
+            self.bury_dead(s);
+        }
+        let alive = self.reachable();
+        for (id, &dead) in self.dead.lock().unwrap().iter().enumerate() {
+            assert_eq!(!dead, alive.contains(&id), "object {id} of {}", self.shadow.len());
+        }
+        assert_eq!(self.collector.stats().glue_panics, 0);
+        self.roots.clear();
+        // SAFETY: dropped once, here; after a failure it is leaked, because its heap may be broken.
+        unsafe { ManuallyDrop::drop(&mut self.collector) };
+        assert!(self.dead.lock().unwrap().iter().all(|&dead| dead), "all dies with the collector");
+    }
+
+    /// Runs drop glue, and checks that only garbage has died.
+    fn bury_dead(&self, s: &Shared) {
+        s.dead.drain(s);
+        let dead = self.dead.lock().unwrap();
+        for id in self.reachable() {
+            assert!(!dead[id], "object {id} is reachable and was freed");
+        }
+    }
+
+    fn reachable(&self) -> HashSet<usize> {
+        let handles = self.guards.iter().flat_map(|g| g.handles.iter().map(|h| h.1));
+        let mut grey: Vec<usize> = self.roots.iter().map(|r| r.1).chain(handles).collect();
+        let mut seen: HashSet<usize> = grey.iter().copied().collect();
+        while let Some(id) = grey.pop() {
+            grey.extend(self.shadow[id].iter().flatten().filter(|&&to| seen.insert(to)));
+        }
+        seen
+    }
+
+    fn perform(&mut self) {
+        for _ in 0..self.burst {
+            match self.ops.next() {
+                Some(op) => self.step(op),
+                None => return self.guards.iter_mut().for_each(Guard::safepoint),
+            }
+        }
+    }
+
+    /// Any handle of any guard.
+    fn handle(&self, by: u8) -> Option<Handle<N>> {
+        let all = || self.guards.iter().flat_map(|g| &g.handles);
+        all().nth(by as usize % all().count().max(1)).copied()
+    }
+
+    fn step(&mut self, [what, a, b, c]: Op) {
+        let g = a as usize % GUARDS;
+        if self.guards[g].mu.is_none() {
+            return self.guards[g].mu = Some(self.collector.pin());
+        }
+        let to = if b < 16 { None } else { self.handle(b) };
+        match what % 16 {
+            0 => self.guards[g].unpin(),
+            1 | 2 => self.guards[g].safepoint(),
+            3..=5 => self.alloc(g, b, c),
+            6..=8 => self.load(g, b, c),
+            9..=11 => self.store(g, to, c, what & 16 != 0),
+            12 => {
+                if let Some((object, id)) = to {
+                    let mu = self.guards[g].mu.as_ref().unwrap();
+                    self.roots.push((Root::new(mu, object), id));
+                }
+            }
+            13 => self.root_to_handle(g, b),
+            14 => self.drop_or_change_root(g, to, c, what & 16 != 0),
+            _ => {
+                assist::scan(self.guards[g].mu.as_ref().unwrap());
+            }
+        }
+    }
+
+    fn alloc(&mut self, g: usize, b: u8, c: u8) {
+        let mut init = [None; N];
+        let mut ids = [None; N];
+        for (i, by) in [b, c].into_iter().enumerate() {
+            if let Some((object, id)) = self.handle(by).filter(|_| by >= 64) {
+                let i = (i + by as usize) % N;
+                (init[i], ids[i]) = (Some(object), Some(id));
+            }
+        }
+        let id = self.shadow.len();
+        self.shadow.push(ids);
+        self.dead.lock().unwrap().push(false);
+        let tracked = Tracked { id, dead: self.dead.clone() };
+        let mu = self.guards[g].mu.as_ref().unwrap();
+        let object = mu.alloc(ObjInit { tracked, fields: init });
+        let handle = (forget_lifetime(object), id);
+        self.guards[g].handles.push(handle);
+    }
+
+    /// A loaded handle lives as long as its owner's guard.
+    fn load(&mut self, g: usize, b: u8, c: u8) {
+        let Some(&(owner, id)) = pick(&self.guards[g].handles, b) else { return };
+        let field = c as usize % N;
+        let got = owner.get().fields[field].load();
+        assert_eq!(got.map(|o| o.tracked.id), self.shadow[id][field]);
+        if let Some(got) = got {
+            self.guards[g].handles.push((got, got.tracked.id));
+        }
+    }
+
+    fn store(&mut self, g: usize, to: Option<Handle<N>>, c: u8, swap: bool) {
+        let Some((owner, id)) = self.handle(c / 2) else { return };
+        let field = c as usize % N;
+        let mu = self.guards[g].mu.as_ref().unwrap();
+        let old = std::mem::replace(&mut self.shadow[id][field], to.map(|t| t.1));
+        let word = &owner.get().fields[field];
+        if swap {
+            let was = word.swap(mu, to.map(|t| t.0));
+            assert_eq!(was.map(|o| o.tracked.id), old);
+        } else {
+            word.store(mu, to.map(|t| t.0));
+        }
+    }
+
+    fn root_to_handle(&mut self, g: usize, b: u8) {
+        let Some((root, id)) = pick(&self.roots, b) else { return };
+        let object = forget_lifetime(root.get(self.guards[g].mu.as_ref().unwrap()));
+        assert_eq!(object.tracked.id, *id);
+        self.guards[g].handles.push((object, *id));
+    }
+
+    fn drop_or_change_root(&mut self, g: usize, to: Option<Handle<N>>, c: u8, drop: bool) {
+        if self.roots.is_empty() {
+            return;
+        }
+        let i = c as usize % self.roots.len();
+        match to {
+            Some((object, id)) if !drop => {
+                let clone = (c > 128).then(|| (self.roots[i].0.clone(), self.roots[i].1));
+                self.roots[i].0.set(self.guards[g].mu.as_ref().unwrap(), object);
+                self.roots[i].1 = id;
+                self.roots.extend(clone);
+            }
+            _ => drop_value(self.roots.swap_remove(i)),
+        }
+    }
+}
+
+impl<const N: usize> Guard<N> {
+    fn unpin(&mut self) {
+        self.handles.clear();
+        self.mu = None;
+    }
+
+    fn safepoint(&mut self) {
+        self.handles.clear();
+        if let Some(mu) = &mut self.mu {
+            mu.safepoint();
+        }
+    }
+}
+
+impl<const N: usize> Pause for Sim<N> {
+    fn pause(&mut self, at: Point) -> Result<(), Stopped> {
+        if at == Point::Sweep {
+            let s = self.collector.shared_ptr();
+            // SAFETY: COLL-1 — the collector is part of `self`.
+            self.bury_dead(unsafe { s.as_ref() });
+        }
+        self.perform();
+        Ok(())
+    }
+}
+
+fn forget_lifetime<const N: usize>(object: Gc<'_, Obj<N>>) -> Gc<'static, Obj<N>> {
+    // SAFETY: the simulation drops its handles when their guard passes.
+    unsafe { Gc::from_non_null(object.as_non_null()) }
+}
+
+fn pick<T>(from: &[T], by: u8) -> Option<&T> {
+    from.get(by as usize % from.len().max(1))
+}
+
+fn drop_value<T>(value: T) {
+    drop(value);
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    proptest::collection::vec(any::<Op>(), 0..600)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    /// GC-LIVE: what is reachable is not freed, what is not is.
+    #[test]
+    fn frees_exactly_the_garbage(ops in ops(), burst in 1usize..4) {
+        Sim::<2>::new(ops, burst, Mutant::None).run();
+    }
+
+    /// The same for objects with so many pointers that a black one is born grey.
+    #[test]
+    fn frees_exactly_the_garbage_wide(ops in ops(), burst in 1usize..4) {
+        Sim::<6>::new(ops, burst, Mutant::None).run();
+    }
+}
+
+/// Whether some of many random schedules finds the fault.
+fn is_caught(mutant: Mutant, tries: u32) -> bool {
+    let mut rng = gort_sys::chance::Chance::seed(u64::from(mutant as u8) + 1);
+    (0..tries).any(|i| {
+        let ops = (0..500).map(|_| (rng.next() as u32).to_le_bytes()).collect();
+        let burst = 1 + i as usize % 3;
+        let sim = AssertUnwindSafe(|| Sim::<2>::new(ops, burst, mutant).run());
+        catch_unwind(sim).is_err()
+    })
+}
+
+#[test]
+fn catches_nothing_without_a_mutant() {
+    assert!(!is_caught(Mutant::None, 300));
+}
+
+macro_rules! mutants {
+    ($($name:ident $mutant:ident;)*) => { $(
+        #[test]
+        fn $name() {
+            assert!(is_caught(Mutant::$mutant, 4000));
+        }
+    )* };
+}
+mutants! {
+    catches_skip_h1 SkipH1;
+    catches_early_black EarlyBlack;
+    catches_no_barrier NoBarrier;
+    catches_no_init NoInit;
+    catches_root_new RootNew;
+    catches_born_white BornWhite;
+    catches_no_round NoRound;
+}
