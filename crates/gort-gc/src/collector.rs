@@ -198,11 +198,10 @@ pub(crate) struct Shared {
 impl Shared {
     fn new(config: Config) -> Result<NonNull<Self>, MemError> {
         let dead = Box::new(DeadQueue::new());
-        let hooks =
-            Hooks { ctx: ptr::from_ref(&*dead).cast(), dead: DeadQueue::hook, ..Hooks::IDLE };
+        let hooks = Hooks { ctx: ptr::from_ref(&*dead).cast(), dead: DeadQueue::hook };
         let heap_config =
             HeapConfig { gc_range_shift: config.range_shift, hooks, ..HeapConfig::default() };
-        let heap = Heap::with(Linux::default(), heap_config)?;
+        let heap = Heap::with(Linux, heap_config)?;
         let (base, shift) = heap.gc_range();
         let shared = Self {
             g: Published::new(Order::new(1, heap.sweepgen(), Mode::IDLE)),

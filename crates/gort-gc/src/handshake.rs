@@ -277,6 +277,7 @@ mod model {
                         word.pass(now.seq());
                     }
                     if !now.mode().shades() {
+                        // SAFETY: HS-1 — what the model checks.
                         acted.with_mut(|p| unsafe { *p += 1 });
                     }
                     word.release(now.seq());
@@ -287,6 +288,7 @@ mod model {
                 thread::yield_now();
             }
             // Nobody acts in the old mode any more: reading cannot race (loom checks it).
+            // SAFETY: HS-1 — what the model checks.
             acted.with(|p| unsafe { *p });
             mutator.join().unwrap();
         });
@@ -297,14 +299,56 @@ mod model {
         pin_against_handshake(Mutant::None);
     }
 
+    /// A pinned guard works in the old mode, comes to a safepoint, and passes if it is asked to.
+    fn pass_against_handshake(release: bool) {
+        loom::model(move || {
+            let g = Arc::new(Published::new(Order::new(1, 0, Mode::IDLE)));
+            let word = Arc::new(ContextWord::pinned(1));
+            let acted = Arc::new(loom::cell::UnsafeCell::new(0));
+            let mutator = {
+                let (g, word, acted) = (g.clone(), word.clone(), acted.clone());
+                thread::spawn(move || {
+                    // SAFETY: HS-1 — what the model checks.
+                    acted.with_mut(|p| unsafe { *p += 1 });
+                    if g.peek() != Order::new(1, 0, Mode::IDLE).bits() && release {
+                        word.pass(g.get().seq());
+                    } else if release {
+                        word.release(1);
+                    } else {
+                        // ORDER: Relaxed — the mutant's fault.
+                        word.0.store(1 << 2 | FREE, Ordering::Relaxed);
+                    }
+                })
+            };
+            let order = g.publish(0, Mode::SHADE);
+            while !word.has_passed(order) {
+                thread::yield_now();
+            }
+            // SAFETY: HS-1 — what the model checks.
+            acted.with(|p| unsafe { *p });
+            mutator.join().unwrap();
+        });
+    }
+
     #[test]
-    #[should_panic]
+    fn a_pass_publishes_the_old_work() {
+        pass_against_handshake(true);
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn mutant_relaxed_pass() {
+        pass_against_handshake(false);
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
     fn mutant_plain() {
         pin_against_handshake(Mutant::Plain);
     }
 
     #[test]
-    #[should_panic]
+    #[should_panic(expected = "Causality violation")]
     fn mutant_once() {
         pin_against_handshake(Mutant::Once);
     }

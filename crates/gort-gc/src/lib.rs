@@ -67,6 +67,7 @@
 extern crate self as gort_gc;
 
 mod atomic;
+#[cfg_attr(loom, allow(dead_code, reason = "the model uses a part of it"))]
 mod handshake;
 
 #[cfg(not(loom))]

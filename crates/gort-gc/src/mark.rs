@@ -22,12 +22,11 @@ pub(crate) struct Marker<'s> {
     stack: Vec<Grey>,
     scanned: u64,
     noscan: u64,
-    objects: u64,
 }
 
 impl<'s> Marker<'s> {
     pub(crate) fn new(shared: &'s Shared) -> Self {
-        Self { shared, stack: Vec::new(), scanned: 0, noscan: 0, objects: 0 }
+        Self { shared, stack: Vec::new(), scanned: 0, noscan: 0 }
     }
 
     /// Bytes of the objects that were scanned.
@@ -38,16 +37,6 @@ impl<'s> Marker<'s> {
     /// Bytes of objects that this scanner found alive.
     pub(crate) fn found_bytes(&self) -> u64 {
         self.scanned + self.noscan
-    }
-
-    /// Objects that were scanned.
-    pub(crate) fn objects(&self) -> u64 {
-        self.objects
-    }
-
-    /// Whether its own stack is empty.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.stack.is_empty()
     }
 
     /// Turns a white object grey.
@@ -123,7 +112,6 @@ impl<'s> Marker<'s> {
         // SAFETY: GREY-2 — a grey object is alive until the sweep after this cycle.
         let size = grey.size().unwrap_or_else(|| unsafe { heap.object_of(base) }.size);
         self.scanned += size as u64;
-        self.objects += 1;
         let visit = |word: &gort_sys::atomic::AtomicPtr<u8>| {
             // ORDER: Acquire ⇐ `Field::store`, and the map and mark of a new object.
             if let Some(object) = NonNull::new(word.load(Ordering::Acquire)) {

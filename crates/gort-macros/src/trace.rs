@@ -118,6 +118,7 @@ fn no_drop(input: &DeriveInput, with_bounds: &Generics) -> TokenStream {
     let name = &input.ident;
     let (params, args, clause) = with_bounds.split_for_impl();
     quote_spanned! {name.span()=>
+        #[allow(dead_code, reason = "only its impls matter")]
         trait MustNotImplementDrop {}
         #[allow(drop_bounds, reason = "the bound is the point")]
         impl<T: ::core::ops::Drop + ?::core::marker::Sized> MustNotImplementDrop for T {}

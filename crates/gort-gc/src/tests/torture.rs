@@ -117,7 +117,7 @@ impl World {
             match rng.below(64) {
                 0..8 => mu.safepoint(),
                 8 => drop(std::mem::replace(&mut mu, self.collector.pin())),
-                9 => mu.unpinned(|| std::thread::yield_now()),
+                9 => mu.unpinned(std::thread::yield_now),
                 10 if step % 16 == 0 => std::thread::yield_now(),
                 _ => {}
             }
