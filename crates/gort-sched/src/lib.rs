@@ -1,1 +1,89 @@
-//! gort-sched
+//! Goroutines on threads by processors: Go's G, M and P, with a direct switch from one
+//! goroutine to the next, work stealing, and a monitor that never loses a processor.
+//!
+//! ```
+//! let sum = gort_sched::testing::run(2, || {
+//!     let parts: Vec<_> = (0..10u64).map(|n| gort_sched::go(move || n * n)).collect();
+//!     parts.into_iter().map(|p| p.join().unwrap()).sum::<u64>()
+//! });
+//! assert_eq!(sum, 285);
+//! ```
+//!
+//! # Does not know
+//! Objects, spans, collections; channels and locks, which stand on [`park`]; the environment.
+//! What it needs of upper layers is one struct of functions ([`Hooks`]).
+//!
+//! # Threads and migration
+//! A goroutine that resumes on another OS thread can break code that keeps state by thread (a
+//! borrow inside `LocalKey::with`, a `std::sync::MutexGuard`, a lock of stdout). So by default a
+//! goroutine may be stolen until it first runs, and stays on that thread afterwards. With
+//! `Config::migrate` all goroutines migrate, as Go's do; [`thread::go_pinned`] and
+//! [`thread::go_migrating`] choose for one.
+//!
+//! # No preemption signal
+//! Native code may hold a C library's lock at any instruction, so no signal switches stacks here.
+//! A goroutine that computes without end loses its processor, not its thread: others run on,
+//! and the kernel divides the time.
+//!
+//! # Invariants
+//! - G-MEM     Records are type-stable: they are freed only with their scheduler.
+//! - G-OWN     What is not atomic in a G belongs to the thread that runs it, or to whoever took it
+//!   out of a queue, list or ticket.
+//! - G-STATE-1 Every change of state is a row of one table ([`state`]).
+//! - ALLG-1    A record below the count of the table is written.
+//! - P-OWN     A P belongs to one M at a time, which touches it only inside the runtime.
+//! - M-OWN     The cells of an M belong to its thread; while it sleeps, to the idle lock.
+//! - RUNQ-1    A slot of a run queue is written by the owner, after `head` has passed it.
+//! - WAKE-ONCE A wait is decided by one claim, and its waiter made runnable once, when its
+//!   context is saved.
+//! - PARK-1    A thread does not end while a ticket of it can be found.
+//! - WAKE-1    No goroutine stays runnable while a P is idle for good ([`wake`]).
+//! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both ([`handoff`]).
+//! - JOIN-1    A record is used again when its handle is gone and its goroutine is off it.
+//! - TIMER-1   A timer's record in a heap is reached under that heap's lock alone.
+//! - THREAD-1  The record keeps a count on its thread handle.
+//! - THREAD-SCOPE A scope returns after the last of its goroutines has ended.
+//! - DEADLOCK-1 The report runs when nobody else can run, and ends the process.
+//! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
+//!
+//! # Locks
+//! `sched.park_token` before `sched.threads` before `sched.idle` before `sched.gtable` before
+//! `sched.timers`.
+//!
+//! # Read in this order
+//! [`state`] → [`g`] → [`m`] → [`p`] → [`runq`] → [`spawn`] → [`start`] → [`schedule`] →
+//! [`word`] → [`park`] → [`wake`] → [`sleep`] → [`handoff`] → [`sysmon`] → [`timer`] → [`join`] →
+//! [`deadlock`] → [`shutdown`]
+
+mod deadlock;
+mod g;
+mod gtable;
+mod handoff;
+mod hooks;
+pub mod join;
+pub mod local;
+mod m;
+mod osthread;
+mod p;
+pub mod park;
+mod reason;
+mod runq;
+mod schedule;
+mod scheduler;
+pub mod shutdown;
+mod sleep;
+mod spawn;
+mod start;
+pub mod state;
+mod supply;
+mod sysmon;
+pub mod testing;
+pub mod thread;
+pub mod timer;
+mod wake;
+mod word;
+
+pub use hooks::Hooks;
+pub use join::JoinHandle;
+pub use scheduler::{Config, SchedError, Scheduler, Stats};
+pub use spawn::go;

@@ -5,14 +5,12 @@
 //! `write(2)`, then the frames, and aborts; else it hands the signal to whoever handled it
 //! before. It never switches stacks and never returns into overflowed code.
 
-use crate::walk;
+use crate::walk::Frames;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use gort_sys::errno;
 use gort_sys::fatal::Line;
 
-/// Frames that the report shows.
-const FRAMES: usize = 48;
 /// Bytes of a signal stack: room to read symbols.
 const SIGNAL_STACK: usize = 256 << 10;
 
@@ -108,7 +106,7 @@ fn report(address: usize, owner: Owner) -> ! {
         libc::signal(libc::SIGALRM, libc::SIG_DFL);
         libc::alarm(10);
     }
-    walk::print_frames(FRAMES);
+    Frames::capture().print();
     // SAFETY: OVERFLOW-1 — ends the process.
     unsafe { libc::abort() }
 }

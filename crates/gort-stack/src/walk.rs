@@ -3,64 +3,89 @@
 use core::fmt::Write;
 use gort_sys::fatal::{Line, stderr};
 
-/// Prints the frames of the calling stack to standard error, innermost first, at most `most`:
-/// a line with the function, and an indented one with file and line. Frames of the runtime
-/// itself above the first foreign one are left out.
-///
-/// Symbols are read from the binary, which allocates and takes a lock: not for signal handlers
-/// of a process that goes on.
-pub fn print_frames(most: usize) {
-    let mut printed = 0;
-    let mut started = false;
-    let mut frames = 0usize;
-    backtrace::trace(|frame| {
-        frames += 1;
-        let mut named = false;
-        backtrace::resolve_frame(frame, |symbol| {
-            named = true;
-            let mut line = Line::new();
-            let name = symbol.name();
-            let mut text = Text::default();
-            if let Some(name) = &name {
-                let _ = write!(text, "{name:#}");
+/// Return addresses of a stack, innermost first, in a buffer without allocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Frames {
+    ips: [usize; Self::MOST],
+    len: usize,
+    cut: bool,
+}
+
+impl Frames {
+    const MOST: usize = 64;
+
+    /// No frames.
+    pub const fn none() -> Self {
+        Self { ips: [0; Self::MOST], len: 0, cut: false }
+    }
+
+    /// The frames of the calling stack. Needs little stack and takes no symbols.
+    #[inline(never)]
+    pub fn capture() -> Self {
+        let mut frames = Self::none();
+        backtrace::trace(|frame| {
+            frames.cut = frames.len == Self::MOST;
+            if !frames.cut {
+                frames.ips[frames.len] = frame.ip() as usize;
+                frames.len += 1;
             }
-            let name = text.as_str();
-            // The runtime's own frames above the caller tell the reader nothing.
-            started |= !is_inner(name);
-            if !started || name == "gort_stack_start" {
-                return;
-            }
-            let _ = writeln!(line, "{}", if name.is_empty() { "?" } else { name });
-            let _ = write!(line, "\t");
-            match (symbol.filename(), symbol.lineno()) {
-                (Some(file), Some(no)) => {
-                    let _ = writeln!(line, "{}:{no}", file.display());
-                }
-                _ => {
-                    let _ = writeln!(line, "{:?}", frame.ip());
-                }
-            }
-            stderr(line.as_bytes());
-            printed += 1;
+            !frames.cut
         });
-        if !named && started {
-            let mut line = Line::new();
-            let _ = writeln!(line, "?\n\t{:?}", frame.ip());
-            stderr(line.as_bytes());
-            printed += 1;
+        frames
+    }
+
+    /// Prints them to standard error as Go does: a line with the function, and an indented one
+    /// with file and line. Frames of the runtime above the first foreign one are left out.
+    ///
+    /// Symbols are read from the binary, which allocates and takes a lock: not for signal
+    /// handlers of a process that goes on.
+    pub fn print(&self) {
+        let mut started = false;
+        for &ip in &self.ips[..self.len] {
+            let mut named = false;
+            backtrace::resolve(ip as *mut _, |symbol| {
+                named = true;
+                let mut text = Text::default();
+                if let Some(name) = symbol.name() {
+                    let _ = write!(text, "{name:#}");
+                }
+                let name = text.as_str();
+                started |= !is_inner(name);
+                if !started || name == "gort_stack_start" {
+                    return;
+                }
+                let mut line = Line::new();
+                let _ = write!(line, "{}\n\t", if name.is_empty() { "?" } else { name });
+                let _ = match (symbol.filename(), symbol.lineno()) {
+                    (Some(file), Some(no)) => writeln!(line, "{}:{no}", file.display()),
+                    _ => writeln!(line, "{ip:#x}"),
+                };
+                stderr(line.as_bytes());
+            });
+            if !named && started {
+                let mut line = Line::new();
+                let _ = writeln!(line, "?\n\t{ip:#x}");
+                stderr(line.as_bytes());
+            }
         }
-        printed < most && frames < most + 64
-    });
-    if printed == most {
-        stderr(b"...more frames not shown...\n");
+        if self.cut {
+            stderr(b"...more frames not shown...\n");
+        }
     }
 }
 
 fn is_inner(name: &str) -> bool {
     name.is_empty()
-        || ["backtrace::", "gort_stack::", "gort_sys::", "gort_sched::", "__restore_rt"]
-            .iter()
-            .any(|p| name.starts_with(p))
+        || [
+            "backtrace::",
+            "gort_stack::",
+            "gort_sys::",
+            "gort_sched::",
+            "<gort_sched::",
+            "__restore_rt",
+        ]
+        .iter()
+        .any(|p| name.starts_with(p))
 }
 
 /// A name in bounded memory; what does not fit is cut.

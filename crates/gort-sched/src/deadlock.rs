@@ -1,0 +1,133 @@
+//! All asleep: nobody can run, no timer is set, and no outsider can wake anybody.
+//!
+//! The check runs when the last thread that was awake goes to sleep. It is sure before it
+//! speaks: a plain thread that has used a gort primitive and lives, or any thread of the process
+//! that is younger than the scheduler and not its own, could still wake somebody, and then
+//! nothing is said.
+
+use crate::g::{G, SYSTEM};
+use crate::m::{M, Post};
+use crate::park::OUTSIDERS;
+use crate::scheduler::{RUNNING, Scheduler};
+use crate::state::GState;
+use core::fmt::Write;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use gort_stack::switch::switch;
+use gort_stack::walk::Frames;
+use gort_sys::fatal::{Line, stderr};
+use gort_sys::lock::Lock;
+use gort_sys::rank::{Rank, layer};
+
+static FRAMES: Rank = Rank { layer: layer::SCHED, n: 14, name: "sched.frames" };
+/// Where a goroutine that was asked for its frames leaves them.
+static CAPTURED: Lock<Frames> = Lock::new(&FRAMES, Frames::none());
+
+/// Exit status, as Go's.
+const STATUS: i32 = 2;
+
+/// The last thread goes to sleep: reports a deadlock and ends the process, if it is one.
+#[cold]
+pub(crate) fn check(s: &Scheduler) {
+    if !is_deadlock(s) {
+        return;
+    }
+    // ORDER: Relaxed — a word for the report.
+    stderr(if s.main_gone.load(Relaxed) {
+        b"fatal error: no goroutines (main called goexit) - deadlock!\n"
+    } else {
+        b"fatal error: all goroutines are asleep - deadlock!\n"
+    });
+    print_all(s);
+    // SAFETY: DEADLOCK-1 — ends the process; nothing of ours runs afterwards.
+    unsafe { libc::_exit(STATUS) }
+}
+
+fn is_deadlock(s: &Scheduler) -> bool {
+    {
+        let idle = s.idle.lock();
+        if idle.sleeping != idle.threads || !idle.waiters.is_empty() {
+            return false;
+        }
+    }
+    s.life() == RUNNING
+        && !s.any_work()
+        && s.next_timer() == u64::MAX
+        // ORDER: Acquire — a thread that has woken somebody was counted before.
+        && OUTSIDERS.load(Acquire) == 0
+        // ORDER: Relaxed — as in `check`.
+        && (s.goroutines() > 0 || s.main_gone.load(Relaxed))
+        && !strangers_live(s)
+}
+
+/// Whether the process has threads that might wake a goroutine: younger than the scheduler, and
+/// neither its own nor a helper of the runtime.
+///
+/// Thread numbers of Linux grow until they wrap; after a wrap a stranger may look old, and an old
+/// thread young. The second only keeps the report back.
+fn strangers_live(s: &Scheduler) -> bool {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return true };
+    let young = tasks
+        .filter_map(|t| t.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|&tid| tid > s.maker_tid)
+        .count();
+    let idle = s.idle.lock();
+    // Threads that have ended for the scheduler may take a moment to be gone: then the report
+    // comes with the next thread that falls asleep, or not at all.
+    // ORDER: Relaxed — a figure.
+    young > idle.threads as usize + s.helpers.load(Relaxed) as usize
+}
+
+/// Prints every goroutine with its state, reason, frames and birthplace.
+fn print_all(s: &Scheduler) {
+    let mut all: Vec<&G> =
+        s.gs.all()
+            .filter(|g| !matches!(g.state.get(), GState::Dead | GState::Idle) && !g.has(SYSTEM))
+            .collect();
+    all.sort_by_key(|g| g.id.get());
+    for g in all {
+        let mut line = Line::new();
+        let _ = write!(line, "\ngoroutine {}", g.id.get());
+        if let Some(name) = g.name() {
+            let _ = write!(line, " (\"{name}\")");
+        }
+        let words = match g.state.get() {
+            GState::Waiting => g.reason_words(),
+            other => other.word(),
+        };
+        let locked = if g.thread_locks.get() > 0 { ", locked to thread" } else { "" };
+        let _ = writeln!(line, " [{words}{locked}]:");
+        line.print();
+        if g.state.get() == GState::Waiting {
+            frames_of(g).print();
+        }
+        if let Some(site) = g.site.get().filter(|_| !g.has(crate::g::MAIN)) {
+            let mut line = Line::new();
+            let _ = writeln!(line, "created by {}:{}", site.file(), site.line());
+            line.print();
+        }
+    }
+}
+
+/// Resumes a parked goroutine for as long as it takes to note its frames.
+fn frames_of(g: &G) -> Frames {
+    // SAFETY: M-OWN — the check runs on a thread of the scheduler.
+    let Some(m) = (unsafe { M::current().as_ref() }) else { return Frames::none() };
+    m.cur.set(core::ptr::from_ref(g).cast_mut());
+    m.post.set(Post::Frames);
+    // SAFETY: DEADLOCK-1, SWITCH-1 — everybody sleeps for good, so nobody else resumes it; it
+    // comes straight back and saves its pointer again.
+    unsafe { switch(m.g0_sp.as_ptr(), g.sp.get()) };
+    m.cur.set(core::ptr::null_mut());
+    *CAPTURED.lock()
+}
+
+/// On the goroutine: notes its frames and goes back.
+#[cold]
+pub(crate) fn print_own_frames(m: &M) {
+    *CAPTURED.lock() = Frames::capture();
+    let g = m.cur.get();
+    // SAFETY: DEADLOCK-1, SWITCH-1 — g0 waits in `frames_of`.
+    unsafe { switch((*g).sp.as_ptr(), m.g0_sp.get()) };
+    // Asked again: the next report of the same process.
+    crate::schedule::arrive();
+}

@@ -1,0 +1,233 @@
+//! [`M`], an operating-system thread that runs goroutines.
+//!
+//! Its own stack is its g0, on which the scheduling loop runs ([`crate::schedule`]). An M is
+//! found through the first thread word; the pointer must be read again after every switch.
+
+use crate::g::{G, GFifo};
+use crate::p::P;
+use crate::scheduler::Scheduler;
+use core::cell::{Cell, UnsafeCell};
+use core::ptr::null_mut;
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use gort_sys::note::Note;
+use gort_sys::thread::ThreadWord;
+
+/// What the side that arrives after a switch does for the side that left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Post {
+    /// Nothing.
+    None,
+    /// The context of a parked goroutine is saved: it may be resumed from now on.
+    Commit(*mut G),
+    /// A goroutine that yielded goes to the end of the queue.
+    Yield(*mut G),
+    /// A goroutine has ended: its stack and record are free.
+    Dead(*mut G),
+    /// The thread lost its processor under this goroutine.
+    Preempted(*mut G),
+    /// The resumed goroutine prints its frames and switches back to g0.
+    Frames,
+}
+
+/// A thread of the scheduler. Cells belong to the thread itself (M-OWN).
+#[repr(C, align(128))]
+pub(crate) struct M {
+    // First line: every switch.
+    /// Stack pointer of g0 while a goroutine runs.
+    pub(crate) g0_sp: Cell<usize>,
+    /// The goroutine that runs, or null on g0.
+    pub(crate) cur: Cell<*mut G>,
+    /// The P it holds. Stale once `request` says that it was taken.
+    pub(crate) p: Cell<*const P>,
+    pub(crate) post: Cell<Post>,
+    /// 1 while this thread may touch its P; see [`crate::handoff`].
+    pub(crate) in_runtime: AtomicU32,
+    /// sysmon's request for the P; see [`crate::handoff`].
+    pub(crate) request: AtomicU32,
+    /// Whether entering needs no fence (membarrier is there).
+    pub(crate) asymmetric: bool,
+    pub(crate) sched: *const Scheduler,
+    pub(crate) id: u32,
+    // Second line and on: the slow paths.
+    /// The thread has said that it may block.
+    pub(crate) blocking: AtomicBool,
+    pub(crate) spinning: Cell<bool>,
+    /// A goroutine that owns this thread until it lets go (locked, or unwinding).
+    pub(crate) exclusive: Cell<*mut G>,
+    /// Goroutines bound to this thread that are ready, as the thread knows them.
+    pub(crate) bound: UnsafeCell<GFifo>,
+    /// Goroutines bound to this thread that others have readied: a stack of links.
+    pub(crate) inbox: AtomicPtr<G>,
+    /// How many live goroutines are bound here.
+    pub(crate) bound_live: Cell<usize>,
+    /// Where the thread sleeps.
+    pub(crate) note: Note,
+    /// The P that a waker hands over.
+    pub(crate) next_p: AtomicPtr<P>,
+    /// Whether it sleeps as idle or waits for a P; under the idle lock.
+    pub(crate) parked: Cell<bool>,
+}
+
+// SAFETY: M-OWN — cells belong to the thread, `parked` to the idle lock; the rest is atomic.
+unsafe impl Sync for M {}
+// SAFETY: M-OWN — the record is made by one thread and given to another once.
+unsafe impl Send for M {}
+
+impl core::fmt::Debug for M {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "M{}", self.id)
+    }
+}
+
+impl M {
+    pub(crate) fn new(id: u32, sched: *const Scheduler, asymmetric: bool) -> Self {
+        Self {
+            g0_sp: Cell::new(0),
+            cur: Cell::new(null_mut()),
+            p: Cell::new(core::ptr::null()),
+            post: Cell::new(Post::None),
+            in_runtime: AtomicU32::new(0),
+            request: AtomicU32::new(0),
+            asymmetric,
+            sched,
+            id,
+            blocking: AtomicBool::new(false),
+            spinning: Cell::new(false),
+            exclusive: Cell::new(null_mut()),
+            bound: UnsafeCell::new(GFifo::new()),
+            inbox: AtomicPtr::new(null_mut()),
+            bound_live: Cell::new(0),
+            note: Note::new(),
+            next_p: AtomicPtr::new(null_mut()),
+            parked: Cell::new(false),
+        }
+    }
+
+    /// The M of the calling thread, or null on a thread that is none.
+    ///
+    /// The answer is good until the next switch.
+    #[inline(always)]
+    pub(crate) fn current() -> *const M {
+        ThreadWord::<0>::get().cast::<M>()
+    }
+
+    /// The scheduler.
+    #[inline]
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        // SAFETY: SCHED-MEM — threads are joined before the scheduler goes.
+        unsafe { &*self.sched }
+    }
+
+    /// The P that this thread holds.
+    ///
+    /// # Safety
+    /// P-OWN: the calling thread is this M, in the runtime, and holds a P.
+    #[inline]
+    pub(crate) unsafe fn held(&self) -> &P {
+        debug_assert!(!self.p.get().is_null());
+        // SAFETY: P-OWN — the caller's promise; Ps live as long as the scheduler.
+        unsafe { &*self.p.get() }
+    }
+
+    /// The ready goroutines that are bound here.
+    ///
+    /// # Safety
+    /// M-OWN: called on this thread, and no other reference from this function is alive.
+    #[inline]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "M-OWN: the thread is alone, which the caller promises"
+    )]
+    pub(crate) unsafe fn bound(&self) -> &mut GFifo {
+        // SAFETY: M-OWN — the caller's promise.
+        unsafe { &mut *self.bound.get() }
+    }
+
+    /// Puts a ready goroutine that is bound here into the inbox; any thread.
+    pub(crate) fn post_to_inbox(&self, g: *mut G) {
+        // ORDER: Relaxed — the exchange below decides.
+        let mut top = self.inbox.load(Relaxed);
+        loop {
+            // SAFETY: G-OWN — the caller hands over a goroutine that it owns.
+            unsafe { (*g).link.set(top) };
+            // ORDER: AcqRel — Release ⇒ `take_inbox`: the goroutine. Relaxed on failure.
+            match self.inbox.compare_exchange_weak(top, g, AcqRel, Relaxed) {
+                Ok(_) => return,
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    /// Whether others have readied goroutines of this thread.
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        // ORDER: Acquire ⇐ `post_to_inbox`.
+        !self.inbox.load(Acquire).is_null()
+    }
+
+    /// Moves the inbox to the list of ready bound goroutines, oldest first.
+    ///
+    /// # Safety
+    /// M-OWN: called on this thread.
+    pub(crate) unsafe fn take_inbox(&self) {
+        if !self.has_mail() {
+            return;
+        }
+        // ORDER: AcqRel — Acquire ⇐ `post_to_inbox`: the goroutines.
+        let mut top = self.inbox.swap(null_mut(), AcqRel);
+        let mut order = null_mut();
+        while !top.is_null() {
+            // SAFETY: G-OWN — the swap took the whole stack of links.
+            let next = unsafe { (*top).link.replace(order) };
+            order = top;
+            top = next;
+        }
+        while !order.is_null() {
+            // SAFETY: G-OWN, M-OWN — as above, and the list is this thread's.
+            unsafe {
+                let next = (*order).link.replace(null_mut());
+                self.bound().push(order);
+                order = next;
+            }
+        }
+    }
+
+    /// Whether a bound goroutine is ready.
+    ///
+    /// # Safety
+    /// M-OWN: called on this thread.
+    #[inline]
+    pub(crate) unsafe fn has_bound_work(&self) -> bool {
+        // SAFETY: M-OWN — the caller's promise.
+        !unsafe { self.bound() }.is_empty() || self.has_mail()
+    }
+
+    /// Whether a bound goroutine is ready that this thread may run: any, or if one owns the
+    /// thread, that one.
+    ///
+    /// # Safety
+    /// M-OWN: called on this thread.
+    pub(crate) unsafe fn has_runnable_bound(&self) -> bool {
+        // SAFETY: M-OWN — the caller's promise.
+        unsafe {
+            self.take_inbox();
+            let own = self.exclusive.get();
+            if own.is_null() { !self.bound().is_empty() } else { self.bound().contains(own) }
+        }
+    }
+
+    /// Takes the P that a waker left, if any.
+    pub(crate) fn take_next_p(&self) -> *const P {
+        // ORDER: Acquire ⇐ `give_p`: what the last holder left in it.
+        self.next_p.swap(null_mut(), Acquire)
+    }
+
+    /// Hands a P to this thread, which sleeps; the caller then wakes its note.
+    pub(crate) fn give_p(&self, p: *const P) {
+        // ORDER: Release ⇒ `take_next_p`.
+        self.next_p.store(p.cast_mut(), Release);
+    }
+}

@@ -1,0 +1,614 @@
+//! The scheduling loop, and how a goroutine that parks goes straight to the next.
+//!
+//! A goroutine that parks looks for its successor itself, in the run-next slot and the local
+//! queue, and switches to it without passing through g0 ([`park`]). Steps that look further run
+//! on g0, the thread's own stack, in the order of [`find`]. What must not happen before the
+//! parked context is saved is left as a [`Post`] for the side that arrives ([`arrive`]).
+
+use crate::g::G;
+use crate::handoff;
+use crate::m::{M, Post};
+use crate::p::{P, bump};
+use crate::scheduler::{EXITING, STOPPING, Scheduler};
+use crate::start;
+use crate::state::GState;
+use core::ptr::{null, null_mut};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use core::sync::atomic::fence;
+use gort_stack::overflow::SignalStack;
+use gort_stack::switch::switch;
+use gort_sys::clock;
+use gort_sys::thread::ThreadWord;
+
+/// Every so many slices the injector comes first, so that it never starves.
+const INJECTOR_TURN: u32 = 61;
+/// Rounds of stealing; run-next slots and timers of others only in the last.
+const STEAL_ROUNDS: u32 = 4;
+/// How long a thread without work looks on before it sleeps, in nanoseconds.
+const SPIN_NS: u64 = 10_000;
+
+/// Life of a thread that the scheduler made.
+pub(crate) fn thread_main(m: &M) {
+    let signal_stack = SignalStack::install();
+    serve(m);
+    drop(signal_stack);
+}
+
+/// Runs goroutines on the calling thread, as `m`, until the scheduler exits or the thread has
+/// been idle for too long.
+pub(crate) fn serve(m: &M) {
+    Scheduler::adopt(m);
+    // ORDER: Relaxed — nobody looks before the thread holds a P. g0 is always inside.
+    m.in_runtime.store(1, Relaxed);
+    while let Some(g) = find(m) {
+        execute(m, g);
+    }
+    ThreadWord::<0>::set(null_mut());
+}
+
+/// g0: runs a goroutine until it comes back.
+fn execute(m: &M, g: *mut G) {
+    // SAFETY: G-OWN — `find` took it out of a queue. SWITCH-1 — its pointer was saved by a switch
+    // or is a first frame.
+    unsafe {
+        let sp = start::make_current(m, g);
+        switch(m.g0_sp.as_ptr(), sp);
+    }
+    m.cur.set(null_mut());
+    settle(m);
+}
+
+/// The arriving side does what the leaving side left to be done. On g0 and on goroutines.
+#[inline]
+pub(crate) fn settle(m: &M) {
+    match m.post.replace(Post::None) {
+        Post::None => {}
+        Post::Commit(g) => {
+            // SAFETY: G-MEM — the record lives; after a commit that returns `false` it is the
+            // waker's.
+            if unsafe { (*g).word.commit() } {
+                make_ready(m, g);
+            }
+        }
+        post => settle_rare(m, post),
+    }
+}
+
+fn settle_rare(m: &M, post: Post) {
+    match post {
+        Post::Yield(g) => requeue(m, g),
+        Post::Dead(g) => start::retire(m, g),
+        Post::Preempted(g) => {
+            // SAFETY: G-OWN — it ran here and is off its stack.
+            unsafe {
+                (*g).state.step(GState::Preempted, GState::Runnable);
+                if (*g).home().is_null() {
+                    m.scheduler().inject(g);
+                } else {
+                    m.bound().push_front(g);
+                }
+            }
+        }
+        Post::Frames => crate::deadlock::print_own_frames(m),
+        Post::None | Post::Commit(_) => {}
+    }
+}
+
+/// A goroutine that yielded goes to the end of the local queue.
+fn requeue(m: &M, g: *mut G) {
+    // SAFETY: G-OWN, P-OWN — it is off its stack, and this thread holds a P.
+    unsafe {
+        if (*g).home().is_null() {
+            push_local(m.scheduler(), m.held(), g);
+        } else {
+            m.bound().push(g);
+        }
+    }
+}
+
+/// Appends to the local queue; what does not fit goes to the injector in one batch.
+#[inline]
+pub(crate) fn push_local(s: &Scheduler, p: &P, g: *mut G) {
+    if let Err(over) = p.runq.push(g) {
+        // ORDER: Relaxed — a figure.
+        s.injected.fetch_add(over.len, Relaxed);
+        for &g in &over.batch[..over.len] {
+            s.injector.push(crate::g::GRef(g));
+        }
+    }
+}
+
+/// A parked goroutine becomes runnable: it will run next on this P, and what was to run next
+/// goes to the queue. The caller's thread is inside and holds a P.
+#[inline]
+pub(crate) fn make_ready(m: &M, g: *mut G) {
+    // SAFETY: G-OWN — the caller won its ticket.
+    unsafe { (*g).state.step(GState::Waiting, GState::Runnable) };
+    // SAFETY: G-OWN — as above.
+    let home = unsafe { (*g).home() };
+    if !home.is_null() {
+        if !core::ptr::eq(home, m) {
+            send_home(m.scheduler(), g);
+            return;
+        }
+        if !m.exclusive.get().is_null() {
+            // A timer that ran on g0 has readied the goroutine that owns this thread.
+            // SAFETY: M-OWN, G-OWN — on this thread, with a goroutine that nobody else has.
+            unsafe { m.bound().push(g) };
+            return;
+        }
+    }
+    run_next(m, g, false);
+}
+
+/// Puts a runnable goroutine into the run-next slot.
+#[inline]
+pub(crate) fn run_next(m: &M, g: *mut G, fresh: bool) {
+    let s = m.scheduler();
+    // SAFETY: P-OWN — the caller's thread is inside and holds a P.
+    let p = unsafe { m.held() };
+    // ORDER: SeqCst — W1 of WAKE-1, and Release ⇒ thieves: the goroutine.
+    let kicked = p.runnext.swap(g, SeqCst);
+    if !kicked.is_null() {
+        // SAFETY: G-OWN — the swap took it out of the slot.
+        unsafe {
+            if (*kicked).home().is_null() {
+                push_local(s, p, kicked);
+            } else {
+                m.bound().push(kicked);
+            }
+        }
+        if s.config.procs > 1 {
+            s.wake_after_fence();
+        }
+    } else if fresh {
+        s.wake_one();
+    }
+}
+
+/// Hands a ready goroutine to the thread that it is bound to.
+#[cold]
+pub(crate) fn send_home(s: &Scheduler, g: *mut G) {
+    // SAFETY: G-OWN — the caller owns it until it is posted. SCHED-MEM — Ms live on.
+    let home = unsafe { &*(*g).home() };
+    home.post_to_inbox(g);
+    s.notify_home(home, g);
+}
+
+/// The successor that can be had without leaving the goroutine's stack, or null.
+#[inline]
+fn pick(m: &M, p: &P) -> *mut G {
+    // ORDER: Relaxed — sysmon's wish is no order.
+    if !m.exclusive.get().is_null() || p.slice_over.load(Relaxed) || p.timers.are_due() {
+        return null_mut();
+    }
+    let next = take_runnext(m, p);
+    if !next.is_null() {
+        return next;
+    }
+    let s = m.scheduler();
+    if p.begin_slice().is_multiple_of(INJECTOR_TURN) && (s.has_waiters() || !s.injector.is_empty())
+    {
+        return null_mut();
+    }
+    pick_queued(m, p)
+}
+
+/// Takes what is to run next, if this thread may run it.
+#[inline]
+fn take_runnext(m: &M, p: &P) -> *mut G {
+    // ORDER: Relaxed — a look; the exchange takes.
+    if p.runnext.load(Relaxed).is_null() {
+        return null_mut();
+    }
+    // ORDER: AcqRel — Acquire ⇐ `run_next`.
+    let g = p.runnext.swap(null_mut(), AcqRel);
+    if g.is_null() {
+        return g;
+    }
+    // SAFETY: G-OWN — the swap took it.
+    let home = unsafe { (*g).home() };
+    if home.is_null() || core::ptr::eq(home, m) {
+        return g;
+    }
+    // The P came from another thread, and with it a goroutine that is bound there.
+    send_home(m.scheduler(), g);
+    null_mut()
+}
+
+/// Takes from the queue and the list of bound goroutines in turn.
+#[inline]
+fn pick_queued(m: &M, p: &P) -> *mut G {
+    // SAFETY: M-OWN — called on this thread.
+    unsafe {
+        if !m.has_bound_work() {
+            return p.runq.pop().unwrap_or(null_mut());
+        }
+        m.take_inbox();
+        let first = if p.tick() & 1 == 0 { m.bound().pop() } else { p.runq.pop() };
+        first.or_else(|| p.runq.pop()).or_else(|| m.bound().pop()).unwrap_or(null_mut())
+    }
+}
+
+/// Parks the running goroutine: the next one runs, and `post` is done once the context is saved.
+/// Returns when it is resumed, possibly on another thread, which is inside and holds a P.
+///
+/// # Safety
+/// P-OWN: the thread is inside and holds a P; `g` is its current goroutine, whose state says
+/// what it becomes.
+#[inline]
+pub(crate) unsafe fn park(m: &M, g: *mut G, post: Post) {
+    // SAFETY: P-OWN — the caller's promise.
+    let next = pick(m, unsafe { m.held() });
+    m.post.set(post);
+    // SAFETY: SWITCH-1 — the successor was taken out of a queue; g0 waits in `execute`.
+    unsafe {
+        let to = if next.is_null() { m.g0_sp.get() } else { start::make_current(m, next) };
+        switch((*g).sp.as_ptr(), to);
+    }
+    arrive();
+}
+
+/// On a goroutine that was just resumed or started.
+#[inline]
+pub(crate) fn arrive() {
+    // SAFETY: M-OWN — a goroutine runs, so its thread has an M.
+    settle(unsafe { &*M::current() });
+}
+
+/// Leaves the running goroutine for g0.
+pub(crate) fn to_g0(m: &M, post: Post) {
+    let g = m.cur.get();
+    m.post.set(post);
+    // SAFETY: SWITCH-1 — g0 waits in `execute`.
+    unsafe { switch((*g).sp.as_ptr(), m.g0_sp.get()) };
+    arrive();
+}
+
+/// The goroutine that ends leaves for its successor or g0.
+///
+/// # Safety
+/// As [`park`]; nothing of `g`'s stack is used again.
+pub(crate) unsafe fn leave_dead(m: &M, g: *mut G) -> ! {
+    m.post.set(Post::Dead(g));
+    // SAFETY: SWITCH-1 — g0 waits in `execute`.
+    unsafe { gort_stack::switch::away(m.g0_sp.get()) }
+}
+
+/// A successor for a goroutine that has ended, or null.
+///
+/// # Safety
+/// P-OWN: as [`park`].
+pub(crate) unsafe fn successor(m: &M) -> *mut G {
+    // SAFETY: P-OWN — the caller's promise.
+    pick(m, unsafe { m.held() })
+}
+
+/// Lets others run. Returns at once if nobody else is runnable here.
+pub(crate) fn yield_now() {
+    let (m, inside) = handoff::enter();
+    // SAFETY: P-OWN — the thread is inside.
+    let p = unsafe { m.held() };
+    let g = m.cur.get();
+    // SAFETY: M-OWN — called on this thread.
+    let bound = unsafe { m.has_bound_work() };
+    // ORDER: Relaxed — looks; a missed goroutine runs a moment later.
+    let alone = p.runq.len() == 0
+        && p.runnext.load(Relaxed).is_null()
+        && !bound
+        && !p.slice_over.load(Relaxed)
+        && m.scheduler().injector.is_empty()
+        && !m.scheduler().has_waiters()
+        && !p.timers.are_due();
+    if !alone {
+        // SAFETY: G-OWN, P-OWN — the running goroutine, inside.
+        unsafe {
+            (*g).state.step(GState::Running, GState::Runnable);
+            park(m, g, Post::Yield(g));
+        }
+    }
+    drop(inside);
+}
+
+/// The next goroutine for this thread, in the documented order, or `None` when the thread ends.
+/// Sleeps if there is nothing to do. On g0.
+fn find(m: &M) -> Option<*mut G> {
+    let s = m.scheduler();
+    loop {
+        if s.life() == EXITING {
+            return leave(m, s);
+        }
+        // 0. A processor.
+        if m.p.get().is_null() {
+            if !crate::sleep::until_processor(m) {
+                return None;
+            }
+            continue;
+        }
+        // SAFETY: P-OWN — it was just seen, and g0 is always inside.
+        let p = unsafe { m.held() };
+        if !m.exclusive.get().is_null() {
+            if let Some(g) = own_goroutine(m) {
+                return Some(g);
+            }
+            give_up(m, s, p);
+            continue;
+        }
+        let tick = p.begin_slice();
+        // ORDER: Relaxed — a wish.
+        let over = p.slice_over.load(Relaxed);
+        if over {
+            // ORDER: Relaxed — a wish.
+            p.slice_over.store(false, Relaxed);
+        }
+        let turn = over || tick.is_multiple_of(INJECTOR_TURN);
+        if s.has_waiters() && (turn || !p.has_work()) {
+            give_up(m, s, p);
+            continue;
+        }
+        // 1. Timers, and every 61st time the injector.
+        if p.timers.are_due() {
+            p.timers.run(clock::nanos());
+        }
+        if turn && let Some(g) = from_injector(s, p, 1) {
+            return found(m, s, p, g);
+        }
+        // 2. Run next, and 3. the local queue. After a slice that was too long the queue is first.
+        if over && let Some(g) = not_null(pick_queued(m, p)) {
+            return found(m, s, p, g);
+        }
+        if let Some(g) = not_null(take_runnext(m, p)).or_else(|| not_null(pick_queued(m, p))) {
+            return found(m, s, p, g);
+        }
+        // 4. A batch from the injector.
+        if let Some(g) = from_injector(s, p, usize::MAX) {
+            return found(m, s, p, g);
+        }
+        // 5. The network comes here. 6. Others' queues, and a look around for a while.
+        if s.config.procs > 1
+            && let Some(g) = steal(m, s, p)
+        {
+            return found(m, s, p, g);
+        }
+        // 7. Idle work.
+        if (s.config.hooks.idle_work)() {
+            continue;
+        }
+        // 8. Sleep.
+        crate::sleep::release_processor(m, p);
+    }
+}
+
+fn not_null(g: *mut G) -> Option<*mut G> {
+    (!g.is_null()).then_some(g)
+}
+
+/// Work was found: a spinner stops spinning, and if it was the last, looks whether others are
+/// needed (WAKE-1).
+#[inline]
+fn found(m: &M, s: &Scheduler, p: &P, g: *mut G) -> Option<*mut G> {
+    if m.spinning.replace(false) {
+        let last = s.supply.stop_spin();
+        // ORDER: SeqCst — S1 before S2.
+        fence(SeqCst);
+        if last && (p.has_work() || s.any_work()) {
+            s.wake_one();
+        }
+    }
+    bump(&p.counts.switches, 1);
+    Some(g)
+}
+
+/// The goroutine that owns this thread, if it is ready.
+fn own_goroutine(m: &M) -> Option<*mut G> {
+    // SAFETY: M-OWN — called on this thread; the list's goroutines are the thread's.
+    unsafe {
+        m.take_inbox();
+        let (mut rest, mut own) = (crate::g::GFifo::new(), None);
+        while let Some(g) = m.bound().pop() {
+            if g == m.exclusive.get() { own = Some(g) } else { rest.push(g) }
+        }
+        *m.bound() = rest;
+        own
+    }
+}
+
+/// Up to `most` goroutines (and no more than a fair share) from the injector: one to run, the
+/// others into the local queue.
+fn from_injector(s: &Scheduler, p: &P, most: usize) -> Option<*mut G> {
+    if s.injector.is_empty() {
+        return None;
+    }
+    // ORDER: Relaxed — a figure to divide.
+    let len = s.injected.load(Relaxed);
+    let room = (crate::runq::CAPACITY as u32 - p.runq.len()) as usize;
+    let share = (len / s.config.procs as usize + 1).min(crate::runq::CAPACITY / 2).min(room.max(1));
+    let first = take_injected(s)?;
+    for _ in 1..share.min(most) {
+        let Some(g) = take_injected(s) else { break };
+        push_local(s, p, g);
+    }
+    Some(first)
+}
+
+fn take_injected(s: &Scheduler) -> Option<*mut G> {
+    loop {
+        match s.injector.steal() {
+            crossbeam_deque::Steal::Success(g) => {
+                // ORDER: Relaxed — a figure.
+                s.injected.fetch_sub(1, Relaxed);
+                return Some(g.0);
+            }
+            crossbeam_deque::Steal::Empty => return None,
+            crossbeam_deque::Steal::Retry => core::hint::spin_loop(),
+        }
+    }
+}
+
+/// Looks into the other processors' queues, for a while.
+fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
+    let seen = s.supply.look();
+    if !m.spinning.get() {
+        // At most half of the busy Ps look around.
+        if 2 * seen.spinning() >= s.config.procs - seen.idle().min(s.config.procs) {
+            return None;
+        }
+        m.spinning.set(true);
+        s.supply.start_spin();
+    }
+    let mut end = 0;
+    loop {
+        for round in 0..STEAL_ROUNDS {
+            if let Some(g) = steal_round(m, s, p, round + 1 == STEAL_ROUNDS) {
+                return Some(g);
+            }
+        }
+        if let Some(g) = from_injector(s, p, usize::MAX) {
+            return Some(g);
+        }
+        let now = clock::nanos();
+        if end == 0 {
+            end = now + SPIN_NS;
+        }
+        // A processor that nobody competes for may be looked for a little longer.
+        if now >= end || s.supply.look().idle() + 1 >= s.config.procs || s.life() != 0 {
+            bump(&p.counts.failed_steals, 1);
+            return None;
+        }
+        for _ in 0..32 {
+            core::hint::spin_loop();
+        }
+        // SAFETY: M-OWN — called on this thread.
+        if s.has_waiters() || unsafe { m.has_bound_work() } {
+            return None;
+        }
+    }
+}
+
+/// Visits every other P once, from a random one on, in steps coprime to their number.
+fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
+    // SAFETY: P-OWN — g0 is inside and holds `p`.
+    let draw = unsafe { p.own() }.chance.next() as u32;
+    for id in visit_order(s.config.procs, draw) {
+        if id == p.id {
+            continue;
+        }
+        let victim = &s.ps[id as usize];
+        if last && victim.timers.are_due() {
+            victim.timers.run(clock::nanos());
+            if let Some(g) = not_null(take_runnext(m, p)).or_else(|| p.runq.pop()) {
+                return Some(g);
+            }
+        }
+        if let Some((g, n)) = victim.runq.steal_into(&p.runq) {
+            bump(&p.counts.steals, 1);
+            bump(&p.counts.stolen, u64::from(n));
+            return Some(g);
+        }
+        if last && let Some(g) = steal_runnext(m, s, victim) {
+            bump(&p.counts.steals, 1);
+            bump(&p.counts.stolen, 1);
+            return Some(g);
+        }
+    }
+    None
+}
+
+/// Every number below `n` once, from a start and by a step that `draw` chooses.
+pub(crate) fn visit_order(n: u32, draw: u32) -> impl Iterator<Item = u32> {
+    const fn gcd(a: u32, b: u32) -> u32 {
+        if b == 0 { a } else { gcd(b, a % b) }
+    }
+    let mut step = 1 + (draw >> 16) % n;
+    while gcd(step, n) != 1 {
+        step = step % n + 1;
+    }
+    let start = (draw & 0xffff) % n;
+    (0..n).map(move |i| ((u64::from(start) + u64::from(i) * u64::from(step)) % u64::from(n)) as u32)
+}
+
+/// Takes what another P would run next, if it may run here.
+fn steal_runnext(m: &M, s: &Scheduler, victim: &P) -> Option<*mut G> {
+    // ORDER: Acquire ⇐ `run_next`: the record behind the pointer.
+    let g = victim.runnext.load(Acquire);
+    // SAFETY: G-MEM — records are type-stable, so a stale pointer may be looked at.
+    let home = unsafe { g.as_ref() }?.home();
+    if !home.is_null() && !core::ptr::eq(home, m) {
+        return None;
+    }
+    // A goroutine that was just readied will mostly be run at once by the victim, whose current
+    // one parks: stealing it would throw it from thread to thread. Give the victim 3 µs.
+    if !victim.holder().is_null() {
+        let end = clock::nanos() + 3_000;
+        while clock::nanos() < end {
+            // ORDER: Relaxed — a look.
+            if victim.runnext.load(Relaxed) != g {
+                return None;
+            }
+            core::hint::spin_loop();
+        }
+    }
+    // ORDER: AcqRel — Acquire ⇐ `run_next`; Relaxed on failure: nothing was gained.
+    victim.runnext.compare_exchange(g, null_mut(), AcqRel, Relaxed).ok()?;
+    // The record may have been used again since it was looked at: only now it is ours.
+    // SAFETY: G-OWN — the exchange took it.
+    let home = unsafe { (*g).home() };
+    if home.is_null() || core::ptr::eq(home, m) {
+        return Some(g);
+    }
+    send_home(s, g);
+    None
+}
+
+/// Gives the P away because this thread may not or need not use it.
+fn give_up(m: &M, s: &Scheduler, p: &P) {
+    if m.spinning.replace(false) && s.supply.stop_spin() {
+        // WAKE-1: `hand_off` looks at the queues below.
+    }
+    m.p.set(null());
+    s.hand_off(p);
+}
+
+/// The scheduler exits.
+fn leave(m: &M, s: &Scheduler) -> Option<*mut G> {
+    if m.spinning.replace(false) {
+        let _last = s.supply.stop_spin();
+    }
+    // SAFETY: SCHED-MEM — Ps live as long as the scheduler.
+    if let Some(p) = unsafe { m.p.get().as_ref() } {
+        p.set_holder(null_mut());
+        m.p.set(null());
+    }
+    s.idle.lock().threads -= 1;
+    None
+}
+
+/// Whether waits should end now because the runtime shuts down.
+pub(crate) fn stopping(s: &Scheduler) -> bool {
+    s.life() >= STOPPING
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SCHED-8: for 1 to 64 processors, whatever is drawn, everybody is visited once.
+    #[test]
+    fn everybody_is_visited_once() {
+        for n in 1..=64 {
+            for draw in [0, 1, 0xffff, 0x1_0000, 0x7_0003, 0xdead_beef, u32::MAX] {
+                let mut seen: Vec<u32> = visit_order(n, draw).collect();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..n).collect::<Vec<_>>(), "{n} {draw:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn golden_orders() {
+        let order = |n, draw| visit_order(n, draw).collect::<Vec<_>>();
+        assert_eq!(order(4, 0), [0, 1, 2, 3]);
+        assert_eq!(order(4, 0x0002_0001), [1, 0, 3, 2]);
+        assert_eq!(order(5, 0x0001_0003), [3, 0, 2, 4, 1]);
+    }
+}

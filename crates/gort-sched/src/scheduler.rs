@@ -1,0 +1,347 @@
+//! [`Scheduler`]: everything that the threads of one runtime share.
+//!
+//! There are no statics but the thread's own word: several schedulers can live in a process.
+
+use crate::g::GRef;
+use crate::gtable::GTable;
+use crate::hooks::Hooks;
+use crate::m::M;
+use crate::p::{P, bump};
+use crate::supply::Supply;
+use crate::wake::Idle;
+use core::fmt;
+use core::ptr::null_mut;
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crossbeam_deque::Injector;
+use gort_stack::{Class, StackPool};
+use gort_sys::lock::Lock;
+use gort_sys::note::Note;
+use gort_sys::rank::{Rank, layer};
+use std::sync::Arc;
+use std::thread::JoinHandle as ThreadHandle;
+use std::time::Duration;
+
+static IDLE: Rank = Rank { layer: layer::SCHED, n: 4, name: "sched.idle" };
+static THREADS: Rank = Rank { layer: layer::SCHED, n: 2, name: "sched.threads" };
+
+/// How a scheduler is to be.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Processors: how many goroutines run at a time. At least 1, at most 1024.
+    pub procs: u32,
+    /// Stacks of goroutines that ask for nothing.
+    pub stack: Class,
+    /// The main goroutine's stack.
+    pub main_stack: Class,
+    /// Threads at most; one more is a fatal error.
+    pub max_threads: u32,
+    /// Goroutines may resume on another thread than they parked on.
+    pub migrate: bool,
+    /// How long an idle thread stays before it ends.
+    pub idle_thread: Duration,
+    /// Milliseconds between `SCHED` lines on standard error; 0: none.
+    pub schedtrace_ms: u32,
+    /// Enter the runtime by an exchange even where membarrier exists (for tests).
+    pub no_membarrier: bool,
+    /// Guard stacks by `mprotect` even where guard regions exist (for tests).
+    pub mprotect_guards: bool,
+    /// The layers above.
+    pub hooks: Hooks,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            procs: gort_sys::thread::cpus(),
+            stack: Class::DEFAULT,
+            main_stack: Class::MAIN,
+            max_threads: 10_000,
+            migrate: false,
+            idle_thread: Duration::from_secs(10),
+            schedtrace_ms: 0,
+            no_membarrier: false,
+            mprotect_guards: false,
+            hooks: Hooks::IDLE,
+        }
+    }
+}
+
+/// The life of a scheduler.
+pub(crate) const RUNNING: u8 = 0;
+/// Waits end with SHUTDOWN, goroutines unwind.
+pub(crate) const STOPPING: u8 = 1;
+/// Threads leave their loops.
+pub(crate) const EXITING: u8 = 2;
+
+/// A scheduler could not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchedError {
+    /// The number of processors is out of range.
+    Procs {
+        /// What was asked.
+        asked: u32,
+    },
+    /// The overflow handler could not be installed.
+    Handler {
+        /// The error number of `sigaction`.
+        errno: i32,
+    },
+    /// The system gave no thread.
+    Thread {
+        /// The error number.
+        errno: i32,
+    },
+}
+
+impl fmt::Display for SchedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Procs { asked } => {
+                write!(
+                    f,
+                    "{asked} processors asked for; the range is 1 to {}",
+                    Scheduler::MAX_PROCS
+                )
+            }
+            Self::Handler { errno } => {
+                write!(f, "the stack-overflow handler was refused (errno {errno})")
+            }
+            Self::Thread { errno } => write!(f, "no thread for the scheduler (errno {errno})"),
+        }
+    }
+}
+
+impl std::error::Error for SchedError {}
+
+/// Goroutines on threads by processors.
+pub struct Scheduler {
+    pub(crate) config: Config,
+    pub(crate) ps: Box<[P]>,
+    pub(crate) supply: Supply,
+    pub(crate) idle: Lock<Idle>,
+    /// Ms in `idle.waiters`, for a look without the lock.
+    pub(crate) waiters: AtomicU32,
+    pub(crate) injector: Injector<GRef>,
+    pub(crate) injected: AtomicUsize,
+    pub(crate) gs: GTable,
+    pub(crate) next_id: AtomicU64,
+    pub(crate) stacks: StackPool,
+    /// Records of all Ms; never moved, freed with the scheduler.
+    pub(crate) ms: Lock<Vec<Box<M>>>,
+    pub(crate) threads: Lock<Vec<ThreadHandle<()>>>,
+    pub(crate) asymmetric: bool,
+    pub(crate) life: AtomicU8,
+    /// The M that sleeps until the next timer, and until when.
+    pub(crate) timekeeper: AtomicPtr<M>,
+    pub(crate) sleep_until: AtomicU64,
+    /// sysmon's bed, and whether it sleeps until somebody works.
+    pub(crate) sysmon_note: Note,
+    pub(crate) sysmon_deep: AtomicBool,
+    /// Spawned and ended by threads that are no Ms.
+    pub(crate) outside_spawned: AtomicU64,
+    pub(crate) outside_ended: AtomicU64,
+    /// Goroutines of the runtime itself that are alive.
+    pub(crate) system: AtomicU64,
+    /// The main goroutine has ended by `goexit`.
+    pub(crate) main_gone: AtomicBool,
+    /// Join handles that outlive the scheduler keep its memory; see [`crate::shutdown`].
+    pub(crate) orphans: AtomicUsize,
+    /// Threads that give up a handle from outside at this moment.
+    pub(crate) visitors: AtomicUsize,
+    pub(crate) started_ns: u64,
+    /// Threads that are the runtime's but no Ms (sysmon, a collector's), for the deadlock check.
+    pub(crate) helpers: AtomicU32,
+    /// The kernel's number of the thread that made this scheduler.
+    pub(crate) maker_tid: i32,
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+// SAFETY: SCHED-MEM — the raw pointers inside name records that live as long as the scheduler.
+unsafe impl Sync for Scheduler {}
+// SAFETY: SCHED-MEM — nothing in it belongs to a thread.
+unsafe impl Send for Scheduler {}
+
+/// Figures of a scheduler at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Processors.
+    pub procs: u32,
+    /// Processors without a thread.
+    pub idle_procs: u32,
+    /// Threads alive (sysmon not counted).
+    pub threads: u32,
+    /// Threads that sleep.
+    pub idle_threads: u32,
+    /// Threads that look for work.
+    pub spinning_threads: u32,
+    /// Goroutines alive, the runtime's own not counted.
+    pub goroutines: u64,
+    /// Goroutines ever spawned.
+    pub spawned: u64,
+    /// Successful steals.
+    pub steals: u64,
+    /// Goroutines that moved by them.
+    pub stolen: u64,
+    /// Fruitless looks into another queue.
+    pub failed_steals: u64,
+    /// Processors taken away from threads that computed or blocked.
+    pub handoffs: u64,
+    /// Goroutines in the injector queue.
+    pub injected: usize,
+}
+
+impl Scheduler {
+    /// The most processors that a scheduler can have.
+    pub const MAX_PROCS: u32 = 1024;
+
+    /// Makes the processors; nothing runs yet.
+    ///
+    /// # Errors
+    /// [`SchedError`].
+    pub fn new(config: Config) -> Result<Arc<Self>, SchedError> {
+        if config.procs == 0 || config.procs > Self::MAX_PROCS {
+            return Err(SchedError::Procs { asked: config.procs });
+        }
+        gort_stack::overflow::install(crate::start::whose_guard)
+            .map_err(|errno| SchedError::Handler { errno })?;
+        let asymmetric = !config.no_membarrier && gort_sys::membarrier::register();
+        let ps: Box<[P]> = (0..config.procs).map(P::new).collect();
+        let stacks = if config.mprotect_guards {
+            gort_stack::Config::protected()
+        } else {
+            gort_stack::Config::default()
+        };
+        let idle = Idle::new(&ps);
+        let supply = Supply::new();
+        for _ in &ps {
+            supply.add_idle();
+        }
+        Ok(Arc::new(Self {
+            ps,
+            supply,
+            idle: Lock::new(&IDLE, idle),
+            waiters: AtomicU32::new(0),
+            injector: Injector::new(),
+            injected: AtomicUsize::new(0),
+            gs: GTable::new(),
+            next_id: AtomicU64::new(1),
+            stacks: StackPool::new(stacks),
+            ms: Lock::new(&THREADS, Vec::new()),
+            threads: Lock::new(&THREADS, Vec::new()),
+            asymmetric,
+            life: AtomicU8::new(RUNNING),
+            timekeeper: AtomicPtr::new(null_mut()),
+            sleep_until: AtomicU64::new(u64::MAX),
+            sysmon_note: Note::new(),
+            sysmon_deep: AtomicBool::new(false),
+            outside_spawned: AtomicU64::new(0),
+            outside_ended: AtomicU64::new(0),
+            system: AtomicU64::new(0),
+            main_gone: AtomicBool::new(false),
+            orphans: AtomicUsize::new(0),
+            visitors: AtomicUsize::new(0),
+            started_ns: gort_sys::clock::nanos(),
+            helpers: AtomicU32::new(0),
+            maker_tid: gort_sys::thread::id(),
+            config,
+        }))
+    }
+
+    /// Processors.
+    pub fn procs(&self) -> u32 {
+        self.config.procs
+    }
+
+    /// The pool of stacks, for its figures.
+    pub fn stacks(&self) -> &StackPool {
+        &self.stacks
+    }
+
+    /// The scheduler of the goroutine that calls, if a goroutine calls.
+    pub fn current<'a>() -> Option<&'a Self> {
+        let m = M::current();
+        // SAFETY: SCHED-MEM — a non-null word names this thread's M, whose scheduler outlives
+        // the goroutine that asks.
+        unsafe { m.as_ref().filter(|m| !m.cur.get().is_null()).map(|m| &*m.sched) }
+    }
+
+    pub(crate) fn life(&self) -> u8 {
+        // ORDER: Acquire ⇐ `set_life`.
+        self.life.load(Acquire)
+    }
+
+    pub(crate) fn set_life(&self, life: u8) {
+        // ORDER: Release ⇒ `life`.
+        self.life.store(life, Release);
+    }
+
+    /// Says that the process has `n` more (or, negative, fewer) threads that belong to the
+    /// runtime without running goroutines; the deadlock check does not wait for them.
+    pub fn count_helpers(&self, n: i32) {
+        // ORDER: Relaxed — a figure.
+        self.helpers.fetch_add(n.cast_unsigned(), Relaxed);
+    }
+
+    /// Goroutines alive.
+    pub fn goroutines(&self) -> u64 {
+        self.stats().goroutines
+    }
+
+    /// Figures of this moment; each is right, together they may be of slightly different times.
+    pub fn stats(&self) -> Stats {
+        // ORDER: Relaxed throughout — figures.
+        let mut s = Stats { procs: self.config.procs, ..Stats::default() };
+        let mut ended = self.outside_ended.load(Relaxed); // ORDER: Relaxed — a figure.
+        s.spawned = self.outside_spawned.load(Relaxed); // ORDER: Relaxed — a figure.
+        for p in &self.ps {
+            ended += p.counts.ended.load(Relaxed); // ORDER: Relaxed — a figure.
+        }
+        for p in &self.ps {
+            let c = &p.counts;
+            s.spawned += c.spawned.load(Relaxed); // ORDER: Relaxed — a figure.
+            s.steals += c.steals.load(Relaxed); // ORDER: Relaxed — a figure.
+            s.stolen += c.stolen.load(Relaxed); // ORDER: Relaxed — a figure.
+            s.failed_steals += c.failed_steals.load(Relaxed); // ORDER: Relaxed — a figure.
+            s.handoffs += c.handoffs.load(Relaxed); // ORDER: Relaxed — a figure.
+        }
+        // ORDER: Relaxed — a figure.
+        let system = self.system.load(Relaxed);
+        s.goroutines = s.spawned.saturating_sub(ended).saturating_sub(system);
+        let seen = self.supply.look();
+        s.idle_procs = seen.idle();
+        s.spinning_threads = seen.spinning();
+        s.injected = self.injected.load(Relaxed); // ORDER: Relaxed — a figure.
+        let idle = self.idle.lock();
+        s.threads = idle.threads;
+        s.idle_threads = idle.sleeping;
+        s
+    }
+
+    /// Counts a spawn by whoever holds `p`, or by an outsider.
+    pub(crate) fn count_spawn(&self, p: Option<&P>) {
+        match p {
+            Some(p) => bump(&p.counts.spawned, 1),
+            // ORDER: Relaxed — a figure.
+            None => _ = self.outside_spawned.fetch_add(1, Relaxed),
+        }
+    }
+
+    /// Whether anything at all is runnable: the queues of every P, and the injector.
+    pub(crate) fn any_work(&self) -> bool {
+        !self.injector.is_empty() || self.ps.iter().any(P::has_work)
+    }
+
+    /// The earliest timer of all Ps, in nanoseconds; `u64::MAX` if there is none.
+    pub(crate) fn next_timer(&self) -> u64 {
+        self.ps.iter().map(|p| p.timers.next()).min().unwrap_or(u64::MAX)
+    }
+}

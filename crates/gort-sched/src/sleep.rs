@@ -1,0 +1,210 @@
+//! How a thread without work gives up its P, sleeps, keeps the time for all, and comes back.
+
+use crate::deadlock;
+use crate::m::M;
+use crate::p::P;
+use crate::scheduler::{EXITING, Scheduler};
+use crate::wake::Idle;
+use core::ptr::{null, null_mut};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use core::sync::atomic::fence;
+use gort_sys::clock;
+use std::time::Duration;
+
+/// This thread holds `p` from now on.
+fn hold(m: &M, p: *const P) {
+    m.p.set(p);
+    // SAFETY: SCHED-MEM — Ps live as long as the scheduler; P-OWN — it was idle or handed over.
+    unsafe { (*p).set_holder(core::ptr::from_ref(m).cast_mut()) };
+}
+
+/// Makes `p` idle and stops spinning, then looks once more (S1 and S2 of WAKE-1): if work came
+/// meanwhile, the thread has a P again when this returns.
+pub(crate) fn release_processor(m: &M, p: &P) {
+    let s = m.scheduler();
+    p.set_holder(null_mut());
+    m.p.set(null());
+    {
+        let mut idle = s.idle.lock();
+        if !s.give_to_waiter(&mut idle, p) {
+            idle.ps.push(p);
+            s.supply.add_idle();
+        }
+    }
+    if m.spinning.replace(false) {
+        let _last = s.supply.stop_spin();
+    }
+    // ORDER: SeqCst — S1 before S2.
+    fence(SeqCst);
+    if s.any_work() || s.next_timer() <= clock::nanos() {
+        let mut idle = s.idle.lock();
+        if let Some(p) = idle.ps.pop() {
+            s.supply.sub_idle();
+            drop(idle);
+            hold(m, p);
+            // It looks for that work as a spinner, so that a waker may rely on it.
+            m.spinning.set(true);
+            s.supply.start_spin();
+        }
+    }
+}
+
+/// Gets a P for this thread, which has none: one that was handed over, an idle one if bound
+/// goroutines are ready, else by sleeping until there is work. `false`: the thread ends.
+pub(crate) fn until_processor(m: &M) -> bool {
+    let s = m.scheduler();
+    let given = m.take_next_p();
+    if !given.is_null() {
+        hold(m, given);
+        return true;
+    }
+    let suspicious;
+    {
+        let mut idle = s.idle.lock();
+        if s.life() == EXITING {
+            return true; // `find` leaves.
+        }
+        // SAFETY: M-OWN — called on this thread. Under the lock no notice of mail is missed.
+        let ready = unsafe { m.has_runnable_bound() };
+        if ready {
+            if let Some(p) = idle.ps.pop() {
+                s.supply.sub_idle();
+                drop(idle);
+                s.stir_sysmon();
+                hold(m, p);
+                return true;
+            }
+            idle.waiters.push_back(m);
+            // ORDER: Relaxed — a hint.
+            s.waiters.store(idle.waiters.len() as u32, Relaxed);
+        } else if m.exclusive.get().is_null() {
+            idle.ms.push(m);
+        } else {
+            idle.locked.push(m);
+        }
+        m.parked.set(true);
+        idle.sleeping += 1;
+        suspicious = idle.sleeping == idle.threads;
+    }
+    if suspicious {
+        deadlock::check(s);
+    }
+    sleep(m, s)
+}
+
+/// Sleeps until woken, until the next timer (one thread for all), or until it was idle for too
+/// long. `false`: the thread ends.
+fn sleep(m: &M, s: &Scheduler) -> bool {
+    let me = core::ptr::from_ref(m).cast_mut();
+    let mut keeper = false;
+    let woken = loop {
+        let next = s.next_timer();
+        // ORDER: AcqRel — one keeper; Relaxed on failure.
+        keeper = keeper
+            || (next != u64::MAX
+                && s.timekeeper.compare_exchange(null_mut(), me, AcqRel, Relaxed).is_ok());
+        let now = clock::nanos();
+        let limit = if keeper {
+            // ORDER: SeqCst — published before the second look below; whoever adds an earlier
+            // timer afterwards sees it and wakes the keeper.
+            s.sleep_until.store(next, SeqCst);
+            if s.next_timer() < next {
+                continue;
+            }
+            Duration::from_nanos(next.saturating_sub(now))
+        } else {
+            s.config.idle_thread
+        };
+        if m.note.sleep_for(limit) {
+            m.note.clear();
+            break true;
+        }
+        if !keeper || s.next_timer() <= clock::nanos() {
+            break false;
+        }
+    };
+    if keeper {
+        // ORDER: Relaxed — no keeper: adders look at the pointer.
+        s.sleep_until.store(u64::MAX, Relaxed);
+        // ORDER: AcqRel — the office is free.
+        let _ = s.timekeeper.compare_exchange(me, null_mut(), AcqRel, Acquire);
+    }
+    let given = m.take_next_p();
+    if !given.is_null() {
+        hold(m, given);
+        if keeper && s.next_timer() != u64::MAX {
+            // Somebody else must keep the time while this thread works.
+            s.wake_one();
+        }
+        return true;
+    }
+    let mut idle = s.idle.lock();
+    if !m.parked.get() {
+        // A P was handed over between the look and the lock; or the scheduler exits.
+        drop(idle);
+        let given = m.take_next_p();
+        if !given.is_null() {
+            hold(m, given);
+        }
+        if m.note.is_set() {
+            m.note.clear();
+        }
+        return true;
+    }
+    remove(&mut idle, s, m);
+    if s.next_timer() <= clock::nanos()
+        && let Some(p) = idle.ps.pop()
+    {
+        s.supply.sub_idle();
+        drop(idle);
+        s.stir_sysmon();
+        hold(m, p);
+        m.spinning.set(true);
+        s.supply.start_spin();
+        return true;
+    }
+    // Idle for too long: one thread stays, and so does the first one and any with a goroutine
+    // of its own.
+    let ends = !woken
+        && !keeper
+        && m.id != 0
+        && m.bound_live.get() == 0
+        && m.exclusive.get().is_null()
+        && idle.threads > 1;
+    if ends {
+        idle.threads -= 1;
+    }
+    !ends
+}
+
+/// Takes a sleeping M out of its list.
+fn remove(idle: &mut Idle, s: &Scheduler, m: &M) {
+    idle.ms.retain(|&x| !core::ptr::eq(x, m));
+    idle.locked.retain(|&x| !core::ptr::eq(x, m));
+    idle.waiters.retain(|&x| !core::ptr::eq(x, m));
+    // ORDER: Relaxed — a hint.
+    s.waiters.store(idle.waiters.len() as u32, Relaxed);
+    m.parked.set(false);
+    idle.sleeping -= 1;
+}
+
+/// A timer was added that is due at `when`: whoever keeps the time must hear of it if it is
+/// earlier than what it sleeps for.
+pub(crate) fn timer_added(s: &Scheduler, when: u64, by_worker: bool) {
+    // ORDER: SeqCst — after the timer is in its heap; pairs with the keeper's second look.
+    fence(SeqCst);
+    // ORDER: SeqCst — as above.
+    if when >= s.sleep_until.load(SeqCst) {
+        return;
+    }
+    // ORDER: Acquire ⇐ the keeper's exchange.
+    let keeper = s.timekeeper.load(Acquire);
+    // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
+    match unsafe { keeper.as_ref() } {
+        Some(m) => m.note.wake(),
+        // Nobody keeps the time: a worker will, when it runs out of work; for an outsider
+        // somebody must be sent.
+        None if !by_worker => s.wake_one(),
+        None => {}
+    }
+}

@@ -1,0 +1,175 @@
+//! Making goroutines.
+
+use crate::g::{G, MAIN, MIGRATES, SYSTEM};
+use crate::handoff;
+use crate::join::{self, JoinHandle};
+use crate::m::M;
+use crate::schedule;
+use crate::scheduler::Scheduler;
+use crate::start;
+use crate::state::GState;
+use crate::thread::Inner;
+use core::panic::Location;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::{Relaxed, Release};
+use gort_stack::Class;
+use std::io;
+
+/// Goroutine numbers that a P fetches at a time.
+const IDS: u64 = 16;
+
+/// What is special about a goroutine; the default is what [`go`] makes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct How {
+    pub(crate) class: Option<Class>,
+    /// `None`: as the scheduler was configured.
+    pub(crate) migrates: Option<bool>,
+    pub(crate) main: bool,
+    pub(crate) system: bool,
+    pub(crate) detached: bool,
+}
+
+/// Makes a goroutine that runs `f`, on the scheduler of the caller.
+///
+/// The caller must be a goroutine; elsewhere use [`Scheduler::spawn`] (the facade's `go` also
+/// works on plain threads).
+///
+/// # Panics
+/// If the caller is no goroutine, or there is no memory for another one.
+#[track_caller]
+#[inline]
+pub fn go<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Scheduler::current() {
+        Some(s) => s.spawn(f),
+        None => panic!("gort_sched::go was called on a thread that is no goroutine"),
+    }
+}
+
+impl Scheduler {
+    /// Makes a goroutine that runs `f` on this scheduler; from any thread.
+    ///
+    /// # Panics
+    /// If there is no memory for another goroutine.
+    #[track_caller]
+    #[inline]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: `F` and `T` are Send and 'static.
+        let made = unsafe { self.spawn_unchecked(f, How::default(), None) };
+        match made {
+            Ok(handle) => handle,
+            Err(e) => panic!("cannot spawn a goroutine: {e}"),
+        }
+    }
+
+    /// The same without the bounds.
+    ///
+    /// # Safety
+    /// The closure and its result may be used on another thread until the goroutine has ended;
+    /// what they borrow lives as long.
+    #[track_caller]
+    #[inline]
+    pub(crate) unsafe fn spawn_unchecked<F, T>(
+        &self,
+        f: F,
+        how: How,
+        name: Option<Box<str>>,
+    ) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T,
+    {
+        let inside = handoff::try_enter().filter(|(m, _)| core::ptr::eq(m.sched, self));
+        let g = match &inside {
+            Some((m, _)) => self.record_here(m)?,
+            None => self.record_outside()?,
+        };
+        let mut flags = 0;
+        if how.migrates.unwrap_or(self.config.migrate) {
+            flags |= MIGRATES;
+        }
+        if how.main {
+            flags |= MAIN;
+        }
+        if how.system {
+            flags |= SYSTEM;
+        }
+        g.reset(flags, how.class.unwrap_or(self.config.stack), Some(Location::caller()));
+        g.join.reset(how.detached);
+        // SAFETY: G-OWN — a free record, whose area is empty.
+        unsafe { join::put(g, f) };
+        g.start.set(Some(start::body::<F, T>));
+        if let Some(name) = name {
+            // ORDER: Release ⇒ `G::name`.
+            g.inner.store(Inner::named(g.id.get(), name), Release);
+        }
+        g.state.step(GState::Dead, GState::Runnable);
+        let handle = NonNull::from(g);
+        match inside {
+            Some((m, inside)) => {
+                // SAFETY: P-OWN — inside with a P.
+                self.count_spawn(Some(unsafe { m.held() }));
+                schedule::run_next(m, handle.as_ptr(), true);
+                drop(inside);
+            }
+            None => {
+                if M::current().is_null() && !how.main && !how.system {
+                    crate::park::join_in();
+                }
+                self.count_spawn(None);
+                self.inject(handle.as_ptr());
+            }
+        }
+        Ok(JoinHandle::new(handle))
+    }
+
+    /// A free record with a fresh number, from the P at hand.
+    #[inline]
+    fn record_here(&self, m: &M) -> io::Result<&G> {
+        // SAFETY: P-OWN — the caller is inside with a P.
+        let own = unsafe { m.held().own() };
+        if own.free.len() == 0 {
+            self.gs.fetch(self, &mut own.free).map_err(too_many)?;
+        }
+        if own.ids.0 == own.ids.1 {
+            // ORDER: Relaxed — numbers only have to differ.
+            let first = self.next_id.fetch_add(IDS, Relaxed);
+            own.ids = (first, first + IDS);
+        }
+        let g =
+            own.free.pop().ok_or_else(|| too_many(crate::gtable::TableFull { goroutines: 0 }))?;
+        // SAFETY: G-OWN — it came from the free list.
+        let g = unsafe { &*g };
+        g.id.set(own.ids.0);
+        own.ids.0 += 1;
+        g.settle_idle();
+        Ok(g)
+    }
+
+    #[cold]
+    fn record_outside(&self) -> io::Result<&G> {
+        let mut list = crate::g::GList::new();
+        self.gs.fetch(self, &mut list).map_err(too_many)?;
+        let g = list.pop().ok_or_else(|| too_many(crate::gtable::TableFull { goroutines: 0 }))?;
+        self.gs.give(&mut list, 0);
+        // SAFETY: G-OWN — it came from the free list.
+        let g = unsafe { &*g };
+        // ORDER: Relaxed — numbers only have to differ.
+        g.id.set(self.next_id.fetch_add(1, Relaxed));
+        g.settle_idle();
+        Ok(g)
+    }
+}
+
+fn too_many(full: crate::gtable::TableFull) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!("no memory for another goroutine; {} records exist", full.goroutines),
+    )
+}

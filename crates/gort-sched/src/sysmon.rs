@@ -1,0 +1,161 @@
+//! sysmon: a thread without a P that sees to it that no P is lost.
+//!
+//! It sleeps 20 µs, after 50 rounds without a find twice as long each time, up to 10 ms, and for
+//! as long as all Ps are idle. Each round it looks at every P that a thread holds:
+//! - the thread said that it may block, and has been outside the runtime since the last look:
+//!   the P is taken away, if somebody can use it;
+//! - the same time slice for 10 ms: the slice is declared over; and if the goroutine computes
+//!   outside the runtime and others wait, the P is taken away.
+//!
+//! Taking a P does not stop the thread: it runs its goroutine on, time-sliced by the kernel, and
+//! queues for a P at its next call into the runtime (see [`crate::handoff`]).
+
+use crate::handoff;
+
+use crate::p::{P, bump};
+use crate::scheduler::{EXITING, Scheduler};
+use core::fmt::Write;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::fence;
+use gort_sys::clock;
+use gort_sys::fatal::Line;
+
+/// Nanoseconds of a time slice.
+const SLICE: u64 = 10_000_000;
+const SHORTEST: u64 = 20_000;
+const LONGEST: u64 = 10_000_000;
+/// Rounds without a find before the sleep grows.
+const PATIENCE: u32 = 50;
+/// Between two looks at idle stacks.
+const TRIM_EVERY: u64 = 1_000_000_000;
+/// Warm idle stacks that each class keeps.
+const TRIM_KEEP: usize = 64;
+
+/// The thread's life.
+pub(crate) fn run(s: &Scheduler) {
+    let (mut quiet, mut nap) = (0u32, SHORTEST);
+    let (mut traced, mut trimmed) = (clock::nanos(), clock::nanos());
+    while s.life() != EXITING {
+        if s.supply.look().idle() == s.procs() && deep_sleep(s) {
+            (quiet, nap) = (0, SHORTEST);
+        }
+        clock::pause(nap);
+        let now = clock::nanos();
+        let found = look(s, now);
+        (s.config.hooks.tick)(now);
+        let every = u64::from(s.config.schedtrace_ms) * 1_000_000;
+        if every != 0 && now - traced >= every {
+            traced = now;
+            print_trace(s, now);
+        }
+        if now - trimmed >= TRIM_EVERY {
+            trimmed = now;
+            s.stacks.trim(TRIM_KEEP, 4096);
+        }
+        if found {
+            (quiet, nap) = (0, SHORTEST);
+        } else {
+            quiet += 1;
+            if quiet > PATIENCE {
+                nap = (nap * 2).min(LONGEST);
+            }
+        }
+    }
+}
+
+/// Sleeps while every P is idle. `true` if it slept.
+fn deep_sleep(s: &Scheduler) -> bool {
+    s.sysmon_note.clear();
+    // ORDER: SeqCst — announced before the look; pairs with `stir_sysmon` after a P was taken.
+    s.sysmon_deep.store(true, SeqCst);
+    fence(SeqCst); // ORDER: SeqCst — as above.
+    if s.supply.look().idle() != s.procs() || s.life() == EXITING || s.config.schedtrace_ms != 0 {
+        // ORDER: Relaxed — our own flag, withdrawn.
+        s.sysmon_deep.store(false, Relaxed);
+        return false;
+    }
+    s.sysmon_note.sleep();
+    true
+}
+
+/// One round: asks all suspects, one barrier for all of them, then takes what can be taken.
+fn look(s: &Scheduler, now: u64) -> bool {
+    let mut asked = false;
+    let mut found = false;
+    for p in &s.ps {
+        // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
+        let Some(m) = (unsafe { p.holder().as_ref() }) else { continue };
+        let (tick, since) = p.seen.get();
+        // ORDER: Relaxed — a hint.
+        let blocking = m.blocking.load(Relaxed);
+        if tick != p.tick() {
+            p.seen.set((p.tick(), now));
+            if !blocking {
+                continue;
+            }
+        }
+        let long = tick == p.tick() && now - since >= SLICE;
+        if long {
+            // ORDER: Relaxed — a wish.
+            p.slice_over.store(true, Relaxed);
+        }
+        if (long || (blocking && tick == p.tick())) && is_wanted(s, p, now) {
+            asked |= handoff::ask(m);
+        }
+    }
+    if asked {
+        handoff::barrier(s.asymmetric);
+        for p in &s.ps {
+            // SAFETY: SCHED-MEM — as above.
+            let Some(m) = (unsafe { p.holder().as_ref() }) else { continue };
+            // ORDER: Acquire — our own request, or none.
+            if m.request.load(Acquire) == handoff::ASKED && handoff::retake(m, p) {
+                bump(&p.counts.handoffs, 1);
+                p.seen.set((p.begin_slice(), now));
+                s.hand_off(p);
+                found = true;
+            }
+        }
+    }
+    rescue(s, now);
+    found
+}
+
+/// Whether somebody could use the P: work in its queue, in the injector, a due timer, a thread
+/// with bound goroutines that waits.
+fn is_wanted(s: &Scheduler, p: &P, now: u64) -> bool {
+    p.has_work() || !s.injector.is_empty() || s.has_waiters() || p.timers.next() <= now
+}
+
+/// A goroutine that waits in a run-next slot while a P is idle, and a timer that nobody runs.
+fn rescue(s: &Scheduler, now: u64) {
+    let late = s.next_timer().saturating_add(1_000_000) <= now;
+    if s.supply.look().wants_a_spinner() && (late || s.any_work()) {
+        s.wake_one();
+    }
+}
+
+/// One line in Go's form.
+fn print_trace(s: &Scheduler, now: u64) {
+    let stats = s.stats();
+    let mut line = Line::new();
+    let _ = write!(
+        line,
+        "SCHED {}ms: gomaxprocs={} idleprocs={} threads={} spinningthreads={} \
+         needspinning=0 idlethreads={} runqueue={} [",
+        (now - s.started_ns) / 1_000_000,
+        stats.procs,
+        stats.idle_procs,
+        stats.threads + 1,
+        stats.spinning_threads,
+        stats.idle_threads,
+        stats.injected
+    );
+    for (i, p) in s.ps.iter().enumerate() {
+        // ORDER: Relaxed — a figure.
+        let next = u32::from(!p.runnext.load(Relaxed).is_null());
+        let _ = write!(line, "{}{}", if i == 0 { "" } else { " " }, p.runq.len() + next);
+    }
+    let _ = writeln!(line, " ]");
+    line.print();
+}

@@ -1,0 +1,384 @@
+//! Goroutines end to end: spawn, join, yield, park, panics, hogs, shut-down.
+
+use gort_sched::park::{Ticket, WaitReason};
+use gort_sched::testing::{run, run_migrating, run_with, try_run};
+use gort_sched::thread::{self, Builder};
+use gort_sched::{Config, Scheduler, go};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+#[test]
+fn results_come_back() {
+    assert_eq!(run(1, || 7), 7);
+    let big = run(2, || go(|| [3u64; 100]).join().unwrap());
+    assert_eq!(big, [3; 100]);
+    let text = run(2, || go(|| String::from("x")).join().unwrap());
+    assert_eq!(text, "x");
+}
+
+#[test]
+fn many_goroutines_all_run() {
+    for procs in [1, 2, 4] {
+        for migrate in [false, true] {
+            let config = Config { procs, migrate, ..Config::default() };
+            let sum = run_with(config, || {
+                let total = Arc::new(AtomicU64::new(0));
+                let all: Vec<_> = (0..5_000u64)
+                    .map(|n| {
+                        let total = Arc::clone(&total);
+                        go(move || {
+                            if n % 3 == 0 {
+                                thread::yield_now();
+                            }
+                            total.fetch_add(n, Ordering::Relaxed);
+                        })
+                    })
+                    .collect();
+                for g in all {
+                    g.join().unwrap();
+                }
+                total.load(Ordering::Relaxed)
+            });
+            assert_eq!(sum, 4_999 * 5_000 / 2);
+        }
+    }
+}
+
+#[test]
+fn a_panic_is_the_error_of_join() {
+    run(2, || {
+        let bad = go(|| -> u32 { std::panic::resume_unwind(Box::new("gone")) });
+        assert_eq!(*bad.join().unwrap_err().downcast::<&str>().unwrap(), "gone");
+    });
+}
+
+#[test]
+fn detached_results_are_dropped_once() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    struct Counted([u8; 90]);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            DROPS.fetch_add(usize::from(self.0[0]), Ordering::Relaxed);
+        }
+    }
+    run(2, || {
+        for i in 0..100 {
+            let handle = go(|| Counted([1; 90]));
+            if i % 2 == 0 {
+                drop(handle);
+            } else if i % 3 == 0 {
+                while !handle.is_finished() {
+                    thread::yield_now();
+                }
+                drop(handle);
+            } else {
+                handle.join().unwrap();
+            }
+        }
+    });
+    assert_eq!(DROPS.load(Ordering::Relaxed), 100);
+}
+
+fn ping_pong(rounds: u32) {
+    let a = go(move || {
+        for _ in 0..rounds {
+            thread::park();
+        }
+    });
+    let target = a.thread();
+    while !a.is_finished() {
+        target.unpark();
+        thread::yield_now();
+    }
+    a.join().unwrap();
+}
+
+#[test]
+fn park_and_unpark() {
+    for procs in [1, 2] {
+        run(procs, || ping_pong(1_000));
+        run_migrating(procs, || ping_pong(1_000));
+    }
+}
+
+#[test]
+fn threads_and_goroutines_wake_each_other() {
+    run(1, || {
+        let g = go(|| {
+            for _ in 0..100 {
+                thread::park();
+            }
+            "done"
+        });
+        let target = g.thread();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let outside = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                target.unpark();
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(g.join().unwrap(), "done");
+        stop.store(true, Ordering::Relaxed);
+        outside.join().unwrap();
+    });
+}
+
+#[test]
+fn a_ticket_is_claimed_once() {
+    run_migrating(2, || {
+        for _ in 0..500 {
+            let wins = Arc::new(AtomicUsize::new(0));
+            let ticket = Ticket::open();
+            for code in 0..4 {
+                let wins = Arc::clone(&wins);
+                go(move || {
+                    if ticket.claim(code) {
+                        wins.fetch_add(1, Ordering::Relaxed);
+                        ticket.wake();
+                    }
+                });
+            }
+            assert!(ticket.wait(WaitReason::Park) < 4);
+            thread::yield_now();
+            assert_eq!(wins.load(Ordering::Relaxed), 1);
+        }
+    });
+}
+
+#[test]
+fn sleep_and_deadlines() {
+    run(2, || {
+        let before = std::time::Instant::now();
+        let all: Vec<_> = (0..200u64)
+            .map(|i| go(move || thread::sleep(Duration::from_micros(500 + i * 13 % 700))))
+            .collect();
+        for g in all {
+            g.join().unwrap();
+        }
+        assert!(before.elapsed() >= Duration::from_micros(500));
+        thread::park_timeout(Duration::from_millis(1));
+        let ticket = Ticket::open();
+        let code = ticket.wait_until(WaitReason::Sleep, gort_sys::clock::nanos() + 1_000_000);
+        assert_eq!(code, gort_sched::park::TIMEOUT);
+        assert!(!ticket.claim(0));
+    });
+}
+
+#[test]
+fn a_hog_does_not_stop_the_others() {
+    // HANDOFF-1 end to end, with and without membarrier.
+    for no_membarrier in [false, true] {
+        let config = Config { procs: 1, migrate: true, no_membarrier, ..Config::default() };
+        run_with(config, || {
+            let stop = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&stop);
+            let hog = go(move || {
+                let mut n = 0u64;
+                while !seen.load(Ordering::Relaxed) {
+                    n = std::hint::black_box(n + 1);
+                }
+                n
+            });
+            // The hog gets the only P; this goroutine comes back by the timer and sysmon.
+            thread::sleep(Duration::from_millis(1));
+            stop.store(true, Ordering::Relaxed);
+            assert!(hog.join().unwrap() > 0);
+        });
+    }
+}
+
+#[test]
+fn blocking_calls_overlap() {
+    run_migrating(1, || {
+        let all: Vec<_> = (0..20)
+            .map(|_| go(|| thread::blocking(|| std::thread::sleep(Duration::from_millis(5)))))
+            .collect();
+        for g in all {
+            g.join().unwrap();
+        }
+        assert!(Scheduler::current().unwrap().stats().handoffs > 0);
+    });
+}
+
+#[test]
+fn scopes_borrow() {
+    run(2, || {
+        let mut numbers = vec![1, 2, 3];
+        let sum = AtomicU64::new(0);
+        thread::scope(|s| {
+            for n in &mut numbers {
+                let sum = &sum;
+                s.spawn(move || {
+                    *n *= 2;
+                    thread::yield_now();
+                    sum.fetch_add(*n, Ordering::Relaxed);
+                });
+            }
+        });
+        assert_eq!((numbers, sum.into_inner()), (vec![2, 4, 6], 12));
+    });
+}
+
+#[test]
+fn names_sizes_and_numbers() {
+    run(1, || {
+        assert_eq!(thread::current().id().as_u64(), 1);
+        assert_eq!(thread::current().name(), Some("main"));
+        let g = Builder::new()
+            .name("deep".into())
+            .stack_size(4 << 20)
+            .spawn(|| {
+                fn dig(n: u32) -> u32 {
+                    let pad = std::hint::black_box([n; 256]);
+                    if n == 0 {
+                        pad[0]
+                    } else {
+                        dig(n - 1) + std::hint::black_box(pad[1] & 1) * 0 + 1
+                    }
+                }
+                (thread::current().name().map(String::from), dig(2_000))
+            })
+            .unwrap();
+        assert_eq!(g.join().unwrap(), (Some("deep".into()), 2_000));
+        assert!(Builder::new().stack_size(2 << 30).spawn(|| ()).is_err());
+    });
+}
+
+#[test]
+fn local_values() {
+    gort_sched::goroutine_local! { static N: std::cell::Cell<u32> = std::cell::Cell::new(1); }
+    run_migrating(2, || {
+        N.set(5);
+        let all: Vec<_> = (0..50)
+            .map(|i| {
+                go(move || {
+                    assert_eq!(N.get(), 1);
+                    N.set(i);
+                    thread::yield_now();
+                    assert_eq!(N.get(), i);
+                })
+            })
+            .collect();
+        for g in all {
+            g.join().unwrap();
+        }
+        assert_eq!(N.get(), 5);
+    });
+}
+
+#[test]
+fn locked_threads_keep_their_goroutine() {
+    run_migrating(2, || {
+        let noise: Vec<_> = (0..4)
+            .map(|_| {
+                go(|| {
+                    for _ in 0..200 {
+                        thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        let g = go(|| {
+            let _guard = thread::lock_os_thread();
+            let here = gort_sys::thread::id();
+            for _ in 0..50 {
+                thread::yield_now();
+                thread::sleep(Duration::from_micros(50));
+                assert_eq!(gort_sys::thread::id(), here);
+            }
+        });
+        g.join().unwrap();
+        for g in noise {
+            g.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn parking_while_unwinding_keeps_the_thread() {
+    struct Sleepy;
+    impl Drop for Sleepy {
+        fn drop(&mut self) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    run_migrating(1, || {
+        let bad = go(|| {
+            let _sleepy = Sleepy;
+            std::panic::resume_unwind(Box::new(1u8));
+        });
+        let innocent = go(|| {
+            for _ in 0..500 {
+                thread::yield_now();
+                assert!(!std::thread::panicking());
+            }
+        });
+        assert!(bad.join().is_err());
+        innocent.join().unwrap();
+    });
+}
+
+#[test]
+fn goroutines_that_wait_for_ever_unwind_at_the_end() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let handle = run(2, || {
+        for _ in 0..10 {
+            go(|| {
+                let _counted = Counted;
+                thread::park();
+                thread::park();
+            });
+        }
+        let kept = go(|| {
+            let _counted = Counted;
+            thread::park();
+            thread::park();
+        });
+        thread::sleep(Duration::from_millis(2));
+        kept
+    });
+    assert_eq!(DROPS.load(Ordering::Relaxed), 11);
+    // The handle outlives its scheduler.
+    assert!(handle.is_finished());
+    assert!(handle.join().is_err());
+}
+
+#[test]
+fn two_schedulers_live_side_by_side() {
+    let other = std::thread::spawn(|| {
+        run(2, || (0..100).map(|i| go(move || i).join().unwrap()).sum::<i32>())
+    });
+    assert_eq!(run(1, || (0..100).map(|i| go(move || i).join().unwrap()).sum::<i32>()), 4950);
+    assert_eq!(other.join().unwrap(), 4950);
+}
+
+#[test]
+fn boots_leave_nothing_behind() {
+    let count = |dir: &str| std::fs::read_dir(dir).unwrap().count();
+    let maps = || std::fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+    run(2, || go(|| ()).join().unwrap());
+    let (fds, before) = (count("/proc/self/fd"), maps());
+    for _ in 0..200 {
+        run(2, || go(|| ()).join().unwrap());
+    }
+    // Other tests of this process run at the same time: a leak of 200 would still stand out.
+    assert!(count("/proc/self/fd") < fds + 50);
+    assert!(maps() < before + 150, "{} {before}", maps());
+}
+
+#[test]
+fn bad_configurations_are_errors() {
+    for procs in [0, 5_000] {
+        let e = try_run(Config { procs, ..Config::default() }, || ()).unwrap_err();
+        assert!(e.to_string().contains(&procs.to_string()));
+    }
+}
