@@ -58,9 +58,6 @@ pub struct Config {
     pub host: Arc<dyn WorkerHost>,
     /// log2 of the address range that is reserved for objects (38: 256 GiB). The heap takes less if it cannot have it.
     pub range_shift: u32,
-    /// Whether a task runs drop glue; the simulation does it itself.
-    pub(crate) run_glue: bool,
-    pub(crate) mutant: Mutant,
 }
 
 impl Default for Config {
@@ -75,11 +72,19 @@ impl Default for Config {
             clobber_free: false,
             host: Arc::new(ThreadHost),
             range_shift: 38,
-            run_glue: true,
-            mutant: Mutant::None,
         }
     }
 }
+
+/// What only the simulation changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Whether a task runs drop glue.
+    pub(crate) run_glue: bool,
+    pub(crate) mutant: Mutant,
+}
+
+const RULES: Rules = Rules { run_glue: true, mutant: Mutant::None };
 
 /// A collector with a heap of its own. Most programs use the process-wide one, through [`pin`](crate::pin).
 #[derive(Debug)]
@@ -99,7 +104,12 @@ impl Collector {
     /// The address range for objects cannot be reserved.
     pub fn new(config: Config) -> Result<Self, MemError> {
         bury(None);
-        Ok(Self { shared: Shared::new(config)? })
+        Ok(Self { shared: Shared::new(config, RULES)? })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_rules(config: Config, rules: Rules) -> Result<Self, MemError> {
+        Ok(Self { shared: Shared::new(config, rules)? })
     }
 
     /// A guard of this collector.
@@ -183,6 +193,7 @@ pub(crate) struct Shared {
     pub(crate) stats: StatsCell,
     pub(crate) host: Arc<dyn WorkerHost>,
     pub(crate) config: Config,
+    pub(crate) rules: Rules,
     pub(crate) started: Instant,
     gctrace: AtomicBool,
     /// Bytes that assisting mutators found alive in this cycle.
@@ -196,7 +207,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(config: Config) -> Result<NonNull<Self>, MemError> {
+    fn new(config: Config, rules: Rules) -> Result<NonNull<Self>, MemError> {
         let dead = Box::new(DeadQueue::new());
         let hooks = Hooks { ctx: ptr::from_ref(&*dead).cast(), dead: DeadQueue::hook };
         let heap_config =
@@ -222,6 +233,7 @@ impl Shared {
             holds: AtomicUsize::new(0),
             dead,
             config,
+            rules,
         };
         Ok(NonNull::from(Box::leak(Box::new(shared))))
     }
@@ -365,7 +377,7 @@ impl Shared {
     /// Whether a test broke this rule.
     #[inline(always)]
     pub(crate) fn mutant(&self, m: Mutant) -> bool {
-        cfg!(test) && self.config.mutant == m
+        cfg!(test) && self.rules.mutant == m
     }
 
     /// With its `Collector` gone: whether nobody else can come back to it.
@@ -396,7 +408,7 @@ impl Drop for Shared {
                 Ok(())
             }
         }
-        self.config.run_glue = false;
+        self.rules.run_glue = false;
         for _ in 0..2 {
             let _ = cycle::finish_sweep(self, &mut Never);
             let generation = self.heap.advance_sweepgen();
@@ -488,7 +500,7 @@ fn make_default() -> Result<&'static Collector, MemError> {
     }
     let config = making.clone().unwrap_or_default();
     let collector: &'static Collector =
-        Box::leak(Box::new(Collector { shared: Shared::new(config)? }));
+        Box::leak(Box::new(Collector { shared: Shared::new(config, RULES)? }));
     *making = None;
     // ORDER: Release ⇒ `default_collector`.
     DEFAULT.store(ptr::from_ref(collector).cast_mut(), Ordering::Release);

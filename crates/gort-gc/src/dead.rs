@@ -66,7 +66,7 @@ impl DeadQueue {
     /// Starts the task that drains the queue, if there is something and nobody does.
     pub(crate) fn kick(&self, s: &Shared) {
         // ORDER: AcqRel — one task at a time; Relaxed for the first look.
-        if !s.config.run_glue
+        if !s.rules.run_glue
             || self.is_empty()
             || self.running.load(Ordering::Relaxed)
             || self.running.swap(true, Ordering::AcqRel)

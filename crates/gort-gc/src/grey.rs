@@ -10,6 +10,7 @@
 //! pushed`, the queue is empty, `active == 0`, and `pushed` is still `p`, then every block that was ever pushed
 //! has been scanned to its end, and grey objects can exist only in contexts' own buffers.
 
+use core::num::NonZeroU64;
 use core::ptr::NonNull;
 
 use crossbeam_deque::{Injector, Steal};
@@ -28,7 +29,7 @@ pub(crate) const BUFFER: usize = if cfg!(test) { 4 } else { 256 };
 /// +-------------+--------------+
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Grey(u64);
+pub(crate) struct Grey(NonZeroU64);
 
 const SIZE_SHIFT: u32 = 48;
 
@@ -37,13 +38,15 @@ impl Grey {
     pub(crate) fn new(base: NonNull<u8>, size: usize) -> Self {
         let words = (size >> 3) as u64;
         let words = if words >> 16 == 0 { words } else { 0 };
-        Self(base.as_ptr().expose_provenance() as u64 | words << SIZE_SHIFT)
+        let bits = base.as_ptr().expose_provenance() as u64 | words << SIZE_SHIFT;
+        // The address is not zero, so neither are the bits.
+        Self(NonZeroU64::new(bits).unwrap_or(NonZeroU64::MAX))
     }
 
     /// The object's base.
     #[inline(always)]
     pub(crate) fn base(self) -> NonNull<u8> {
-        let address = (self.0 & ((1 << SIZE_SHIFT) - 1)) as usize;
+        let address = (self.0.get() & ((1 << SIZE_SHIFT) - 1)) as usize;
         // SAFETY: GREY-2 — made from a pointer that is not null, by `new`.
         unsafe { NonNull::new_unchecked(core::ptr::with_exposed_provenance_mut(address)) }
     }
@@ -51,7 +54,7 @@ impl Grey {
     /// The object's slot size, if it is known.
     #[inline(always)]
     pub(crate) fn size(self) -> Option<usize> {
-        match self.0 >> SIZE_SHIFT {
+        match self.0.get() >> SIZE_SHIFT {
             0 => None,
             words => Some((words << 3) as usize),
         }

@@ -4,7 +4,11 @@
 //! once, and shades what they name into the same stack; a word that changes later was shaded by who
 //! changed it. When the common queue runs empty, a scanner with a deep stack gives half of it away, so that
 //! assisting tasks find something.
+//!
+//! The stack's last object was found just now, and is rarely in the processor's cache. So what leaves the stack
+//! waits in a ring of eight, its first line on the way, while the seven before it are scanned.
 
+use core::mem;
 use core::ptr::NonNull;
 
 use crate::atomic::Ordering;
@@ -16,17 +20,23 @@ const SHARE: usize = 2048;
 /// Objects between two looks at the queue, and two chances to yield.
 const QUANTUM: usize = if cfg!(test) { 2 } else { 512 };
 
+/// Objects whose memory is fetched while others are scanned.
+const AHEAD: usize = if cfg!(test) { 2 } else { 8 };
+
 /// One scanner's work.
 pub(crate) struct Marker<'s> {
     shared: &'s Shared,
     stack: Vec<Grey>,
+    /// From the stack, about to be scanned.
+    ahead: [Option<Grey>; AHEAD],
+    next: usize,
     scanned: u64,
     noscan: u64,
 }
 
 impl<'s> Marker<'s> {
     pub(crate) fn new(shared: &'s Shared) -> Self {
-        Self { shared, stack: Vec::new(), scanned: 0, noscan: 0 }
+        Self { shared, stack: Vec::new(), ahead: [None; AHEAD], next: 0, scanned: 0, noscan: 0 }
     }
 
     /// Bytes of the objects that were scanned.
@@ -82,8 +92,9 @@ impl<'s> Marker<'s> {
     }
 
     fn give_back(&mut self) {
+        self.stack.extend(self.ahead.iter_mut().filter_map(Option::take));
         if !self.stack.is_empty() {
-            self.shared.grey.push(core::mem::take(&mut self.stack));
+            self.shared.grey.push(mem::take(&mut self.stack));
         }
     }
 
@@ -96,14 +107,32 @@ impl<'s> Marker<'s> {
         true
     }
 
-    /// Scans up to `n` objects of the own stack; `false` if it was empty at the end.
-    #[inline]
+    /// Scans up to `n` objects; `false` if none is left. The one copy of the marking loop: with two, the compiler
+    /// no longer puts the heap's part of it inline.
+    #[inline(never)]
     fn quantum(&mut self, n: usize) -> bool {
         for _ in 0..n {
-            let Some(grey) = self.stack.pop() else { return false };
+            let Some(grey) = self.take() else { return false };
             self.scan(grey);
         }
-        !self.stack.is_empty()
+        true
+    }
+
+    /// The next object to scan: one leaves the stack, the one that left it eight objects ago is taken.
+    #[inline(always)]
+    fn take(&mut self) -> Option<Grey> {
+        for _ in 0..=AHEAD {
+            let fresh = self.stack.pop();
+            if let Some(fresh) = fresh {
+                prefetch(fresh.base());
+            }
+            let grey = mem::replace(&mut self.ahead[self.next], fresh);
+            self.next = (self.next + 1) % AHEAD;
+            if grey.is_some() {
+                return grey;
+            }
+        }
+        None
     }
 
     #[inline(always)]
@@ -122,4 +151,17 @@ impl<'s> Marker<'s> {
         // SAFETY: GREY-2 — as above; the object has pointers, or it would not be grey.
         unsafe { heap.for_each_pointer_word(base, size, visit) };
     }
+}
+
+/// Asks the processor to fetch an object's first line. A hint, without effect on what is computed.
+#[inline(always)]
+fn prefetch(object: NonNull<u8>) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: GREY-2 — a prefetch reads nothing that the program can see, and cannot fail.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(object.as_ptr().cast::<i8>());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = object;
 }

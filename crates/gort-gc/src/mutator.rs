@@ -161,6 +161,10 @@ impl Mutator {
         let ctx = self.ctx();
         // SAFETY: CTX-1, CTX-3 — the guard goes, with an empty buffer.
         unsafe { ctx.publish_grey() };
+        if ctx.shared().config.pin_checks {
+            // ORDER: Relaxed — so that the next owner is not taken for this task.
+            ctx.task.store(0, Ordering::Relaxed);
+        }
         ctx.word.release(ctx.order.get().seq());
     }
 

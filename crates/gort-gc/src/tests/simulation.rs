@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use crate::collector::Shared;
+use crate::collector::{Rules, Shared};
 use crate::cycle::{self, Pause, Point, Stopped};
 use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, assist};
 
@@ -67,15 +67,11 @@ struct Sim<const N: usize> {
 
 impl<const N: usize> Sim<N> {
     fn new(ops: Vec<Op>, burst: usize, mutant: Mutant) -> Self {
-        let config = Config {
-            gc_percent: None,
-            run_glue: false,
-            range_shift: 32,
-            mutant,
-            ..Config::default()
-        };
+        let config = Config { gc_percent: None, range_shift: 32, ..Config::default() };
+        let rules = Rules { run_glue: false, mutant };
+        let collector = Collector::with_rules(config, rules).expect("address space");
         Self {
-            collector: ManuallyDrop::new(Collector::new(config).expect("address space")),
+            collector: ManuallyDrop::new(collector),
             dead: Arc::default(),
             shadow: Vec::new(),
             guards: std::array::from_fn(|_| Guard { mu: None, handles: Vec::new() }),
