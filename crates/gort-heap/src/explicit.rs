@@ -173,24 +173,18 @@ impl<B: Backend> Inner<B> {
                 }
             }
         }
-        loop {
-            let span = match self.explicit_pop(rec, c) {
-                Some(span) => span,
-                None => self.new_span(rec, c, Kind::Explicit)?,
-            };
-            self.adopt(rec, c, span);
-            mag.span.store(span.index(), Relaxed); // ORDER: Relaxed — one writer, this cache.
-            mag.elem.set(c.size() as u32);
-            if self.explicit_next_word(rec, mag, c, span) {
-                return Ok(());
-            }
-            // Counted before its bit was seen cannot be (6.1); a listed span has a word with bits.
-            gort_sys::fatal!(
-                "H-2",
-                "span {} was listed with free slots and has none",
-                span.index()
-            );
+        let span = match self.explicit_pop(rec, c) {
+            Some(span) => span,
+            None => self.new_span(rec, c, Kind::Explicit)?,
+        };
+        self.adopt(rec, c, span);
+        mag.span.store(span.index(), Relaxed); // ORDER: Relaxed — one writer, this cache.
+        mag.elem.set(c.size() as u32);
+        if self.explicit_next_word(rec, mag, c, span) {
+            return Ok(());
         }
+        // A slot is counted only after its bit is visible, so a listed span has a word with bits.
+        gort_sys::fatal!("H-2", "span {} was listed with free slots and has none", span.index())
     }
 
     /// Writes the taker's tag into the entries.

@@ -8,6 +8,12 @@ pub(crate) mod alloc;
 pub(crate) mod bits;
 pub(crate) mod cache;
 pub(crate) mod summary;
+#[cfg(test)]
+#[expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the tests keep the contracts that the functions state"
+)]
+mod tests;
 
 pub(crate) use alloc::PageAlloc;
 pub(crate) use cache::PageCache;

@@ -73,6 +73,8 @@ struct Grow {
     next: usize,
     limit: usize,
     hint: usize,
+    /// One behind the highest arena that has its rows.
+    arenas: usize,
     /// Reserved regions, for the end.
     regions: [Option<PageRange>; REGIONS],
 }
@@ -144,7 +146,7 @@ impl Side {
             _ => None,
         };
         let (next, limit) = range.map_or((0, 0), |r| (r.addr(), r.end()));
-        let grow = Grow { next, limit, hint: 0, regions: [None; REGIONS] };
+        let grow = Grow { next, limit, hint: 0, arenas: 0, regions: [None; REGIONS] };
         Ok(Self {
             base,
             shift,
@@ -164,7 +166,7 @@ impl Side {
     /// # Safety
     /// Nobody uses the side or its memory any more.
     pub(crate) unsafe fn release<B: Backend>(&mut self, b: &B) {
-        let end = self.pages.get_mut().end().div_ceil(ARENA_PAGES);
+        let end = self.grow.get_mut().arenas;
         let mut arena = 0;
         while arena < end {
             if !self.index.is_mapped(arena) {
@@ -337,6 +339,7 @@ impl Side {
         let end = self.page_of(at + bytes - 1) + 1;
         for arena in first / ARENA_PAGES..=(end - 1) / ARENA_PAGES {
             self.add_arena(b, arena).map_err(fail)?;
+            g.arenas = g.arenas.max(arena + 1);
         }
         self.entries.ensure(b, first, end, &self.stat.tables).map_err(fail)?;
         if let Some(rows) = &self.rows {
@@ -344,15 +347,17 @@ impl Side {
             rows.scans.ensure(b, first, end, &self.stat.rows).map_err(fail)?;
             rows.ptrs.ensure(b, first, end, &self.stat.rows).map_err(fail)?;
         }
+        self.pages.lock().prepare(b, first, end - first, &self.stat.tables).map_err(fail)?;
         let base = NonNull::new(self.ptr(at)).ok_or(MemError::os(MemOp::Order, bytes, 0))?;
         let r = PageRange::new(base, bytes);
-        // SAFETY: MEM-2 — between `next` and `limit` lies reserved memory of ours that was never mapped.
+        // SAFETY: MEM-2 — between `next` and `limit` lies reserved memory of ours that was never mapped. The last step
+        // that can fail, so that no page is mapped and unknown (M-2).
         unsafe { b.map(r, &self.stat.heap) }.map_err(fail)?;
         // SAFETY: MEM-2 — a name for a range of ours.
         unsafe { b.name(r, c"gort: heap") };
         g.next = at + bytes;
-        // A failure here leaves mapped memory unused: it is counted, and a later growth takes the next address.
-        self.pages.lock().grow(b, first, end - first, &self.stat.tables).map_err(fail)
+        self.pages.lock().grow(first, end - first);
+        Ok(())
     }
 
     /// Reserves arenas for `bytes` at the end of the last ones, or at the next hint that is free.

@@ -26,10 +26,10 @@ impl<B: Backend> Inner<B> {
         let st = span.state();
         let before = st.count();
         let mut count = 0;
-        for w in 0..span.nwords() {
+        for (w, keep) in keep.iter().enumerate().take(span.nwords()) {
             let Some(marks) = side.mark_word(page, w) else { break };
             // ORDER: Relaxed — marks are final: every context has passed the barrier-off handshake (I7).
-            let live = marks.load(Relaxed) | keep[w];
+            let live = marks.load(Relaxed) | keep;
             marks.store(0, Relaxed); // ORDER: Relaxed — as above; the next cycle starts after a handshake.
             let free = !live & span.valid(w);
             span.word(w).store(free, Relaxed); // ORDER: Relaxed — the span is ours alone.

@@ -127,7 +127,7 @@ impl PageAlloc {
     }
 
     fn chunk(&mut self, chunk: usize) -> &mut Chunk {
-        // SAFETY: SPARSE-1 — chunks below `end` are mapped by `grow`; `&mut self` is the lock.
+        // SAFETY: SPARSE-1 — chunks below `end` are mapped by `prepare`; `&mut self` is the lock.
         unsafe { &mut *self.chunks.at(chunk) }
     }
 
@@ -142,15 +142,14 @@ impl PageAlloc {
         unsafe { *self.levels[level].at(i) }
     }
 
-    /// Adds pages that were never used: free, and nothing behind them. Whole chunks.
-    pub(crate) fn grow<B: Backend>(
+    /// Maps the tables for pages that are about to be added; a step of its own, so that `grow` cannot fail.
+    pub(crate) fn prepare<B: Backend>(
         &mut self,
         b: &B,
         page: usize,
         n: usize,
         st: &SysStat,
     ) -> Result<(), MemError> {
-        debug_assert!(page.is_multiple_of(CHUNK_PAGES) && n.is_multiple_of(CHUNK_PAGES));
         self.chunks.ensure(b, page / CHUNK_PAGES, (page + n) / CHUNK_PAGES, st)?;
         for level in 1..LEVELS {
             let each = pages_under(level);
@@ -162,6 +161,12 @@ impl PageAlloc {
                 st,
             )?;
         }
+        Ok(())
+    }
+
+    /// Adds pages that were never used: free, and nothing behind them. Whole chunks, after `prepare`.
+    pub(crate) fn grow(&mut self, page: usize, n: usize) {
+        debug_assert!(page.is_multiple_of(CHUNK_PAGES) && n.is_multiple_of(CHUNK_PAGES));
         for chunk in page / CHUNK_PAGES..(page + n) / CHUNK_PAGES {
             let bits = self.chunk(chunk);
             bits.free.set(0, CHUNK_PAGES);
@@ -172,7 +177,6 @@ impl PageAlloc {
         self.free += n;
         self.scavenged += n;
         self.update(page, n);
-        Ok(())
     }
 
     /// Takes the lowest run of `n` pages.
@@ -276,7 +280,7 @@ impl PageAlloc {
     fn update(&mut self, page: usize, n: usize) {
         for chunk in page / CHUNK_PAGES..=(page + n - 1) / CHUNK_PAGES {
             let sum = self.in_use(chunk).summarize();
-            // SAFETY: SPARSE-1 — mapped by `grow`; `&mut self` is the lock.
+            // SAFETY: SPARSE-1 — mapped by `prepare`; `&mut self` is the lock.
             unsafe { *self.levels[LEVELS - 1].at(chunk) = sum };
         }
         for level in (0..LEVELS - 1).rev() {
