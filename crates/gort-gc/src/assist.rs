@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use crate::Mutator;
+use crate::collector::Shared;
 use crate::error::AllocError;
 use crate::mark::Marker;
 
@@ -14,8 +15,9 @@ use crate::mark::Marker;
 const QUANTUM: u64 = 32 << 10;
 /// Bytes that an assisting task scans at least.
 const ASSIST: u64 = 64 << 10;
-/// How long a safepoint may wait for a cycle that was outrun.
-const MAX_PAY: Duration = Duration::from_millis(2);
+/// How long a safepoint may wait for a cycle that was outrun: this, when the heap is a quarter larger than its
+/// goal, and ten times as long when it is twice as large.
+const PAY: Duration = Duration::from_millis(2);
 
 /// Called before a refill; the rare half of the account.
 pub(crate) fn before_refill(mu: &Mutator) -> Result<(), AllocError> {
@@ -38,9 +40,10 @@ pub(crate) fn account(mu: &Mutator) {
     match s.pacer.add(fresh) {
         Verdict::Quiet => {}
         Verdict::Trigger => s.coordinator.trigger(s),
-        Verdict::OverGoal(_) => {
+        Verdict::OverGoal(over) => {
             s.coordinator.trigger(s);
-            if scan(mu) < ASSIST {
+            // A little beyond the goal the worker alone is the cheaper one: it shares no cache lines.
+            if over > s.pacer.goal() / 8 && scan(mu) < ASSIST {
                 // Nothing to scan just now: the debt is due at the next safepoint. A value of
                 // `expected` that no order has makes it take the slow path.
                 ctx.debt.set(ctx.debt.get().saturating_add(fresh as usize));
@@ -54,7 +57,11 @@ pub(crate) fn account(mu: &Mutator) {
 pub(crate) fn scan(mu: &Mutator) -> u64 {
     let s = mu.shared();
     // Before every context has the barrier on, nothing may turn black.
-    if !s.coordinator.may_mark() || s.grey.is_empty() {
+    if !s.coordinator.may_mark() {
+        return 0;
+    }
+    if s.grey.is_empty() {
+        s.grey.want();
         return 0;
     }
     let mut marker = Marker::new(s);
@@ -63,27 +70,34 @@ pub(crate) fn scan(mu: &Mutator) -> u64 {
     marker.scanned_bytes()
 }
 
-/// Pays at a safepoint: scans, and if the heap is far beyond its goal, waits a little for the cycle.
+/// Pays at a safepoint: if the heap is far beyond its goal, waits a little for the cycle.
 pub(crate) fn pay(mu: &mut Mutator) {
     mu.ctx().debt.set(0);
-    let shared = mu.shared_ptr();
-    let far = |s: &crate::collector::Shared| {
-        let goal = s.pacer.goal();
-        s.coordinator.is_busy() && s.pacer.live() > goal.saturating_add(goal / 4)
-    };
-    if !far(mu.shared()) {
+    if due(mu.shared()).is_zero() {
         return;
     }
-    mu.unpinned(|| {
+    let (shared, at) = (mu.shared_ptr(), mu.pinned_at());
+    mu.unpinned_at(at, || {
         // SAFETY: COLL-1 — `unpinned` holds the collector.
         let s = unsafe { shared.as_ref() };
         let mut waited = Duration::ZERO;
         let step = Duration::from_micros(100);
-        while far(s) && waited < MAX_PAY {
+        while waited < due(s) {
             s.host.sleep(step);
             waited += step;
         }
     });
+}
+
+/// How long a task that has allocated beyond the goal should wait.
+fn due(s: &Shared) -> Duration {
+    let (live, goal) = (s.pacer.live(), s.pacer.goal());
+    let over = live.saturating_sub(goal);
+    match s.coordinator.is_asked() {
+        true if over > goal => PAY * 10,
+        true if over > goal / 4 => PAY,
+        _ => Duration::ZERO,
+    }
 }
 
 /// Over the hard limit: waits for cycles, at most `Config::max_wait`.
@@ -91,8 +105,8 @@ pub(crate) fn reserve(mu: &mut Mutator, bytes: usize) -> Result<(), AllocError> 
     if check_limit(mu, bytes as u64).is_ok() {
         return Ok(());
     }
-    let shared = mu.shared_ptr();
-    mu.unpinned(|| {
+    let (shared, at) = (mu.shared_ptr(), mu.pinned_at());
+    mu.unpinned_at(at, || {
         // SAFETY: COLL-1 — `unpinned` holds the collector.
         let s = unsafe { shared.as_ref() };
         let mut waited = Duration::ZERO;

@@ -160,6 +160,12 @@ impl Collector {
         self.shared().coordinator.poll(self.shared());
     }
 
+    /// Lets the collector's task end when no cycle runs; the next request starts it again, through the host. For a
+    /// host that goes away while the collector stays.
+    pub fn retire(&self) {
+        self.shared().coordinator.retire();
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         // SAFETY: COLL-1 — the collector exists.
         unsafe { self.shared.as_ref() }
@@ -548,6 +554,14 @@ pub fn set_gc_percent(percent: Option<u32>) -> Option<u32> {
 /// If the collector cannot be made.
 pub fn set_memory_limit(limit: Option<u64>) -> Option<u64> {
     made().set_memory_limit(limit)
+}
+
+/// Switches the line for each cycle of the process-wide collector on or off, and returns what it was.
+///
+/// # Panics
+/// If the collector cannot be made.
+pub fn set_gctrace(on: bool) -> bool {
+    made().set_gctrace(on)
 }
 
 /// The process-wide collector, if it has been used.

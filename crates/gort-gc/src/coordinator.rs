@@ -30,6 +30,8 @@ pub(crate) struct Coordinator {
     parker: Arc<dyn Parker>,
     started: AtomicBool,
     closing: AtomicBool,
+    /// The task shall end when it has nothing to do.
+    retiring: AtomicBool,
     triggered: AtomicBool,
     busy: AtomicBool,
     may_mark: AtomicBool,
@@ -49,6 +51,7 @@ impl Coordinator {
             parker,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
             triggered: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             may_mark: AtomicBool::new(false),
@@ -78,11 +81,11 @@ impl Coordinator {
 
     /// Runs a whole cycle that begins after this call, and waits until it is swept.
     pub(crate) fn collect(&self, s: &Shared) -> Result<(), CollectError> {
-        self.start(s)?;
         // ORDER: SeqCst — a cycle that begins after this has a greater number.
         let number = self.begun.load(Ordering::SeqCst) + 1;
-        // ORDER: SeqCst — as for `triggered`.
+        // ORDER: SeqCst — as for `triggered`; before the look of `start`.
         self.wanted.fetch_max(number, Ordering::SeqCst);
+        self.start(s)?;
         let me = s.host.parker();
         self.waiters.lock().push((number, me.clone()));
         self.parker.unpark();
@@ -108,10 +111,10 @@ impl Coordinator {
         }
     }
 
-    /// Whether a cycle is between its begin and its flip.
-    pub(crate) fn is_busy(&self) -> bool {
+    /// Whether a cycle is asked for, or between its begin and its flip.
+    pub(crate) fn is_asked(&self) -> bool {
         // ORDER: Relaxed — a hint.
-        self.busy.load(Ordering::Relaxed)
+        self.busy.load(Ordering::Relaxed) || self.triggered.load(Ordering::Relaxed)
     }
 
     /// Whether mutators may scan: from the end of H1 to the last round.
@@ -144,6 +147,13 @@ impl Coordinator {
         }
     }
 
+    /// Lets the task end when no cycle runs; the next request starts it again.
+    pub(crate) fn retire(&self) {
+        // ORDER: SeqCst — as for `triggered`.
+        self.retiring.store(true, Ordering::SeqCst);
+        self.parker.unpark();
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         // ORDER: Relaxed — looked at again and again.
         self.closing.load(Ordering::Relaxed)
@@ -153,14 +163,14 @@ impl Coordinator {
         if self.is_closing() {
             return Err(CollectError::Closed);
         }
-        // ORDER: AcqRel — one caller starts the task.
-        // ORDER: Relaxed for the first look: the usual case.
-        if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::AcqRel) {
+        // ORDER: SeqCst — one caller starts the task; after the request, before the look of a task that
+        // retires (`serve`). The first look spares the exchange in the usual case.
+        if self.started.load(Ordering::SeqCst) || self.started.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
         s.spawn(WorkerKind::Coordinator, |s| s.coordinator.serve(s)).map_err(|e| {
-            // ORDER: Release — the next caller tries again.
-            self.started.store(false, Ordering::Release);
+            // ORDER: SeqCst — the next caller tries again.
+            self.started.store(false, Ordering::SeqCst);
             CollectError::Spawn(e)
         })
     }
@@ -169,19 +179,36 @@ impl Coordinator {
     fn serve(&self, s: &Shared) {
         let mut pause = InProgram::new(s);
         while !self.is_closing() {
-            // ORDER: SeqCst — a request that comes later finds the parker set.
-            let asked = self.triggered.load(Ordering::SeqCst)
-                // ORDER: SeqCst — as above.
-                || self.wanted.load(Ordering::SeqCst) > self.begun.load(Ordering::SeqCst);
-            if !asked {
+            if self.is_requested() {
+                if self.one_cycle(s, &mut pause).is_err() {
+                    break;
+                }
+            } else if self.retires() {
+                return;
+            } else {
                 self.parker.park(None);
-                continue;
-            }
-            if self.one_cycle(s, &mut pause).is_err() {
-                break;
             }
         }
         self.wake_waiters();
+    }
+
+    fn is_requested(&self) -> bool {
+        // ORDER: SeqCst — a request that comes later finds the parker set, or starts the task.
+        self.triggered.load(Ordering::SeqCst)
+            // ORDER: SeqCst — as above.
+            || self.wanted.load(Ordering::SeqCst) > self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Whether the task ends now. It does not if a request came that still found it started.
+    fn retires(&self) -> bool {
+        // ORDER: SeqCst — as for `triggered`.
+        if !self.retiring.swap(false, Ordering::SeqCst) {
+            return false;
+        }
+        // ORDER: SeqCst — before the look at the requests, which are made before a look at this.
+        self.started.store(false, Ordering::SeqCst);
+        // ORDER: SeqCst — whoever wins goes on as the task.
+        !self.is_requested() || self.started.swap(true, Ordering::SeqCst)
     }
 
     fn one_cycle(&self, s: &Shared, pause: &mut InProgram<'_>) -> Result<(), Stopped> {
@@ -311,4 +338,23 @@ fn hogs(s: &Shared, number: u64, name: &str, waited: Duration) -> String {
     }
     line.push('\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Collector, Config};
+
+    #[test]
+    fn the_report_names_who_does_not_pass() {
+        let config = Config { range_shift: 32, pin_checks: true, ..Config::default() };
+        let collector = Collector::new(config).expect("address space");
+        let (mu, line) = (collector.pin(), line!());
+        let s = collector.shared();
+        s.g.publish(0, crate::handshake::Mode::SHADE);
+        let text = hogs(s, 17, "R", Duration::from_millis(1500));
+        let here = format!("gc 17: R waits 1.5s for 1 context: pinned at {}:{line}:", file!());
+        assert!(text.starts_with(&here) && text.contains(" by thread "), "{text}");
+        drop(mu);
+    }
 }

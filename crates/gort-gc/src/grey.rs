@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 
 use crossbeam_deque::{Injector, Steal};
 
-use crate::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Entries of a context's buffer.
 pub(crate) const BUFFER: usize = if cfg!(test) { 4 } else { 256 };
@@ -70,6 +70,8 @@ pub(crate) struct GreyQueue {
     blocks: Injector<Block>,
     pushed: AtomicU64,
     active: AtomicUsize,
+    /// Somebody who would scan found the queue empty.
+    wanted: AtomicBool,
 }
 
 impl GreyQueue {
@@ -90,6 +92,18 @@ impl GreyQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.blocks.is_empty()
+    }
+
+    /// Asks scanners to share what they have.
+    pub(crate) fn want(&self) {
+        // ORDER: Relaxed — a hint.
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a scanner should share; asked between quanta.
+    pub(crate) fn is_wanted(&self) -> bool {
+        // ORDER: Relaxed — a hint.
+        self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::Relaxed)
     }
 
     /// Counts the caller as a scanner until the guard goes; it must then hold no grey object.

@@ -134,7 +134,7 @@ pub(crate) use crate::mutant::Mutant;
 pub use crate::{
     collector::{
         Collector, Config, collect, configure, default_collector, existing, pin, set_gc_percent,
-        set_memory_limit, stats,
+        set_gctrace, set_memory_limit, stats,
     },
     error::{AllocError, CollectError},
     field::Field,

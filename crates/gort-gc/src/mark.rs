@@ -2,8 +2,7 @@
 //!
 //! A scanner keeps a stack of grey objects of its own. Scanning an object reads each of its pointer words
 //! once, and shades what they name into the same stack; a word that changes later was shaded by who
-//! changed it. When the common queue runs empty, a scanner with a deep stack gives half of it away, so that
-//! assisting tasks find something.
+//! changed it. When a task that wants to assist finds nothing, a scanner gives it half of its own stack.
 //!
 //! The stack's last object was found just now, and is rarely in the processor's cache. So what leaves the stack
 //! waits in a ring of eight, its first line on the way, while the seven before it are scanned.
@@ -15,8 +14,8 @@ use crate::atomic::Ordering;
 use crate::collector::Shared;
 use crate::grey::{Block, Grey, Scanner};
 
-/// A stack at least this deep is shared when the queue is empty.
-const SHARE: usize = 2048;
+/// A stack at least this deep is shared when somebody asks.
+const SHARE: usize = 4;
 /// Objects between two looks at the queue, and two chances to yield.
 const QUANTUM: usize = if cfg!(test) { 2 } else { 512 };
 
@@ -73,7 +72,8 @@ impl<'s> Marker<'s> {
             if !self.quantum(QUANTUM) && !self.fetch(&scanner) {
                 return Ok(());
             }
-            if self.stack.len() >= SHARE && self.shared.grey.is_empty() {
+            if self.stack.len() >= SHARE && self.shared.grey.is_wanted() {
+                // The older half: it leads to more than the newer one.
                 let half: Block = self.stack.drain(..self.stack.len() / 2).collect();
                 self.shared.grey.push(half);
             }

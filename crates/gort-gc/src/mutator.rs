@@ -14,7 +14,7 @@ use gort_sys::thread::ThreadWord;
 use crate::atomic::Ordering;
 use crate::collector::Shared;
 use crate::context::Context;
-use crate::error::AllocError;
+use crate::error::{AllocError, CollectError};
 use crate::range::Range;
 use crate::roots::RootSlot;
 use crate::{Mutant, assist};
@@ -108,6 +108,15 @@ impl Mutator {
     /// block or take long.
     #[track_caller]
     pub fn unpinned<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.unpinned_at(Location::caller(), f)
+    }
+
+    /// The same, pinning again in the name of `at`.
+    pub(crate) fn unpinned_at<R>(
+        &mut self,
+        at: &'static Location<'static>,
+        f: impl FnOnce() -> R,
+    ) -> R {
         /// Pins again when it goes, also when `f` panics.
         struct Again<'a>(&'a mut Mutator, &'static Location<'static>, NonNull<Shared>);
         impl Drop for Again<'_> {
@@ -126,7 +135,7 @@ impl Mutator {
         // SAFETY: COLL-1 — the guard still exists.
         unsafe { shared.as_ref() }.hold();
         self.release();
-        let again = Again(self, Location::caller(), shared);
+        let again = Again(self, at, shared);
         let result = f();
         drop(again);
         result
@@ -145,15 +154,26 @@ impl Mutator {
     /// Runs a whole cycle and returns after its sweep. A safepoint.
     ///
     /// If the task holds another guard, the cycle cannot end and this does not return.
+    ///
+    /// # Panics
+    /// With `Config::pin_checks`: if the task holds another guard.
     #[track_caller]
     pub fn collect(&mut self) {
         let shared = self.shared_ptr();
-        self.unpinned(|| {
+        let result = self.unpinned(|| {
             // SAFETY: COLL-1 — `unpinned` holds the collector.
-            let s = unsafe { shared.as_ref() };
-            // Nobody to collect for is no failure of the caller's: the statistics tell.
-            let _ = s.coordinator.collect(s);
+            unsafe { shared.as_ref() }.collect()
         });
+        // A collector that shuts down, or cannot start its task, is no fault of the caller's: the
+        // statistics tell that nothing was done.
+        if let Err(CollectError::PinnedHere { at }) = result {
+            panic!("collect() cannot end: the task holds another guard, pinned at {at}");
+        }
+    }
+
+    /// Where the guard was pinned.
+    pub(crate) fn pinned_at(&self) -> &'static Location<'static> {
+        self.ctx().pinned_at().unwrap_or(Location::caller())
     }
 
     /// Gives the context back to the pool.

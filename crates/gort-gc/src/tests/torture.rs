@@ -153,7 +153,7 @@ fn threads_on_one_graph() {
         assert!(collecting.join().is_ok() && !failed);
     });
     let stats = world.collector.stats();
-    assert!(stats.cycles > 10, "{stats:?}");
+    assert!(stats.cycles > 1, "{stats:?}");
     assert_eq!(stats.glue_panics, 0);
     let (made, died) = (world.made.load(Ordering::Relaxed), world.died.clone());
     assert!(died.load(Ordering::Relaxed) > made / 4);
