@@ -21,7 +21,8 @@ use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
 pub(crate) const ARENA_SHIFT: u32 = 26;
 /// Bytes of an arena.
 pub(crate) const ARENA: usize = 1 << ARENA_SHIFT;
-const ARENA_PAGES: usize = ARENA / PAGE;
+/// Heap pages of an arena.
+pub(crate) const ARENA_PAGES: usize = ARENA / PAGE;
 /// Bytes by which the heap grows at least: one chunk of pages.
 const GROWTH: usize = 4 << 20;
 /// Words of free bits per page in an arena's rows.
