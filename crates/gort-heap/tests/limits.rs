@@ -215,3 +215,41 @@ fn heaps_come_and_go() {
     }
     assert!(maps() <= 64, "{}", maps());
 }
+
+/// SYS-9: the sum over all rows is what the kernel says has been mapped since. In a process of its own, where nobody else maps.
+#[test]
+fn the_account_is_what_the_kernel_says() {
+    if std::env::var_os("GORT_ACCOUNT").is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "the_account_is_what_the_kernel_says"]).env("GORT_ACCOUNT", "1");
+        let out = child.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+        return;
+    }
+    let mapped = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let len = |l: &str| {
+            let (range, rest) = l.split_once(' ')?;
+            let (from, to) = range.split_once('-')?;
+            let anonymous = rest.starts_with("rw-p 00000000 00:00 0")
+                && !rest.ends_with("[heap]")
+                && !rest.ends_with("[stack]");
+            anonymous.then(|| {
+                u64::from_str_radix(to, 16).unwrap() - u64::from_str_radix(from, 16).unwrap()
+            })
+        };
+        maps.lines().filter_map(len).sum::<u64>()
+    };
+    let before = mapped();
+    let heap = Heap::with(Linux, HeapConfig::default()).unwrap();
+    let mut gc = heap.cache(Kind::Gc).unwrap();
+    let mut explicit = heap.cache(Kind::Explicit).unwrap();
+    for size in [16usize, 1000, 100_000, 30 << 20, 100 << 20] {
+        gc.take_large(size, true).unwrap();
+        explicit.alloc(Layout::from_size_align(size, 8).unwrap()).unwrap();
+        let s = heap.stats();
+        assert_eq!(s.committed + s.heap_released, mapped() - before, "{s:?}");
+    }
+    drop((gc, explicit, heap));
+    assert_eq!(mapped(), before);
+}
