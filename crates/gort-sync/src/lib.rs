@@ -1,1 +1,145 @@
-//! gort-sync
+//! What goroutines use to talk and to wait for each other: channels, `select!`, [`Mutex`],
+//! [`Condvar`], [`WaitGroup`], [`Semaphore`], [`sleep`].
+//!
+//! Channels have the interface of crossbeam-channel 0.5, locks that of `std::sync`. Whoever has
+//! to wait parks: a goroutine gives its processor to another, a plain thread sleeps. One channel
+//! may join both worlds.
+//!
+//! ```
+//! use gort_sync::{bounded, select, after};
+//! use std::time::Duration;
+//!
+//! let (work, jobs) = bounded(4);
+//! let (sums, results) = bounded(0);
+//! std::thread::spawn(move || {
+//!     sums.send(jobs.iter().sum::<u64>()).unwrap();
+//! });
+//! for n in 1..=10 {
+//!     work.send(n).unwrap();
+//! }
+//! work.close();
+//! select! {
+//!     recv(results) -> sum => assert_eq!(sum, Ok(55)),
+//!     recv(after(Duration::from_secs(5))) -> _ => unreachable!("that is not much work"),
+//! }
+//! ```
+//!
+//! # Does not know
+//! How a goroutine is parked, on what it runs, or what runs next: only
+//! [`Ticket`](gort_sched::park::Ticket), the one parking primitive, and `go`.
+//!
+//! # Invariants
+//! - WAIT-1 A queue, and a waiter that is in it, are touched under the queue's lock only.
+//! - WAIT-2 A waiter in a queue is alive: its owner takes it out before its frame ends.
+//! - WAIT-3 Who has claimed a waiter's ticket, and nobody else, may write to it, until he wakes
+//!   it; he wakes it exactly once and does not touch it afterwards.
+//! - CHAN-LOCK A channel's buffer, reserved places and queues are touched under its lock only.
+//! - CHAN-SLOT A waiter in a channel's queue of kind `Value` points to a value (sender) or to
+//!   room for one (receiver), of the channel's type.
+//! - CHAN-1 `len + reserved <= cap`.
+//! - CHAN-2 If a receiver waits, the buffer is empty.
+//! - CHAN-3 If a sender waits, the buffer is full, counting reserved places.
+//! - CHAN-4 In a closed channel nobody waits.
+//! - SEL-1 What a select has won is completed with a handle of the same channel, so that the
+//!   types agree.
+//! - SEL-2 A value that a select received is touched only by who names its type.
+//! - LAND-1 A landing's heap room has the layout that it was allocated with, not of size 0.
+//! - MUTEX-1, MUTEX-2, MUTEX-3: the mutex' word; see `raw_mutex`.
+//! - ONCE-1 A once cell's value is written by the one run, and shared only after it.
+//! - MUTEX-DATA The data of a mutex is reached by its holder only.
+//!
+//! # Locks
+//! Each object has one `RawLock` around its queue, of layer `SYNC`. Under it nobody waits, wakes
+//! or runs the user's code. A select takes several channels' locks, in the order of their
+//! addresses.
+//!
+//! # Read in this order
+//! `waiter` → `chan/base` → `chan/steps` → `chan/ops` → `select/engine` → `select/operation` →
+//! `raw_mutex` → the rest
+
+mod chan;
+mod condvar;
+mod mutex;
+mod once;
+mod rank;
+mod raw_mutex;
+mod select;
+mod semaphore;
+mod time;
+mod waiter;
+mod waitgroup;
+
+pub use chan::{
+    IntoIter, Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, SelectTimeoutError,
+    SendError, SendTimeoutError, Sender, TryIter, TryReadyError, TryRecvError, TrySelectError,
+    TrySendError, after, at, bounded, never, tick, unbounded,
+};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use mutex::{Mutex, MutexGuard};
+pub use once::{Once, OnceLock, OnceState};
+#[doc(hidden)]
+pub use select::macro_support;
+pub use select::{Select, SelectedOperation};
+pub use semaphore::Semaphore;
+pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+pub use time::{sleep, sleep_until};
+pub use waitgroup::WaitGroup;
+
+use crate::waiter::{Queue, Waiter};
+use core::mem;
+use gort_sched::park::{SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sys::atomic::{AtomicU64, Ordering};
+use gort_sys::lock::RawLock;
+
+/// Waits on `ticket`, until `deadline` if there is one.
+#[inline]
+fn wait(ticket: Ticket, reason: WaitReason, deadline: Option<u64>) -> u32 {
+    match deadline {
+        None => ticket.wait(reason),
+        Some(deadline) => ticket.wait_until(reason, deadline),
+    }
+}
+
+/// Waits as `w`, which is in `queue`. However the wait ends, `w` is in no queue afterwards.
+fn wait_in(
+    w: &Waiter,
+    queue: &Queue,
+    lock: &RawLock,
+    reason: WaitReason,
+    deadline: Option<u64>,
+) -> u32 {
+    let leave = Leave { w, queue, lock };
+    let code = wait(w.ticket, reason, deadline);
+    if code != TIMEOUT && code != SHUTDOWN {
+        // Who claimed it has popped it.
+        mem::forget(leave);
+    }
+    code
+}
+
+/// Takes a waiter out of its queue: when nobody came, and when waiting itself panics.
+struct Leave<'a> {
+    w: &'a Waiter,
+    queue: &'a Queue,
+    lock: &'a RawLock,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.lock.acquire();
+        // SAFETY: WAIT-1 — just taken; the waiter was pushed to this queue.
+        unsafe { self.queue.remove(self.w) };
+        self.lock.release();
+    }
+}
+
+/// A seed that no other call gets.
+fn random() -> u64 {
+    static SEED: AtomicU64 = AtomicU64::new(0x5851_f42d_4c95_7f2d);
+    // ORDER: Relaxed — only that every caller gets a number of its own.
+    let n = SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    // Neighbours shall look unrelated (the finalizer of splitmix64).
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}

@@ -1,0 +1,161 @@
+//! [`Clockwork`], the channel behind `after`, `at` and `tick`: its messages are due times.
+//!
+//! Nothing sends them. A message is there as soon as its time has come, and whoever receives it
+//! first moves the time on; who has to wait sleeps until then. So a clock costs one allocation,
+//! no timer runs for a clock on which nobody waits, and nothing has to be stopped when the last
+//! receiver goes.
+
+use crate::time::{NEVER, instant_at, ns_at};
+use crate::{TryRecvError, wait};
+use core::alloc::Layout;
+use core::time::Duration;
+use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
+use gort_sys::atomic::{AtomicU64, Ordering};
+use gort_sys::clock;
+use std::time::Instant;
+
+/// A source of instants. `T` is [`Instant`]; the function makes that visible to the types.
+pub(crate) struct Clockwork<T> {
+    /// When the next message is there; `NEVER` after the only one.
+    due: AtomicU64,
+    /// Nanoseconds between messages; 0 if there is only one.
+    period: u64,
+    message: fn(Instant) -> T,
+}
+
+/// The message that follows one that was due at `due` and is taken at `now`: the next multiple
+/// of the period that is still to come. Those that nobody took are left out, like in Go.
+fn following(due: u64, now: u64, period: u64) -> u64 {
+    if period == 0 {
+        return NEVER;
+    }
+    let late = now.saturating_sub(due) / period;
+    due.saturating_add(period.saturating_mul(late.saturating_add(1)))
+}
+
+impl Clockwork<Instant> {
+    /// One message, at `when`.
+    pub(crate) fn once(when: Instant) -> Self {
+        Self { due: AtomicU64::new(ns_at(when)), period: 0, message: |at| at }
+    }
+
+    /// A message every `period`, the first after one period.
+    pub(crate) fn every(period: Duration) -> Self {
+        let period = crate::time::ns(period).max(1);
+        let due = AtomicU64::new(clock::nanos().saturating_add(period));
+        Self { due, period, message: |at| at }
+    }
+}
+
+impl<T> Clockwork<T> {
+    /// When the next message is there.
+    pub(crate) fn due(&self) -> u64 {
+        // ORDER: Relaxed — the word is the whole state.
+        self.due.load(Ordering::Relaxed)
+    }
+
+    /// 1 if a message is there, else 0.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.due() <= clock::nanos())
+    }
+
+    /// The message, if it is there.
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let now = clock::nanos();
+        let mut due = self.due();
+        while due <= now && due != NEVER {
+            let next = following(due, now, self.period);
+            // ORDER: Relaxed — the word is the whole state; the exchange makes the winner unique.
+            match self.due.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok((self.message)(instant_at(due))),
+                Err(seen) => due = seen,
+            }
+        }
+        Err(TryRecvError::Empty)
+    }
+
+    /// The next message; `None` if `deadline` passes first.
+    pub(crate) fn recv(&self, deadline: Option<u64>) -> Option<T> {
+        loop {
+            if let Ok(message) = self.try_recv() {
+                return Some(message);
+            }
+            let due = self.due();
+            let until = deadline.map_or(due, |d| d.min(due));
+            nap((until != NEVER).then_some(until));
+            if deadline.is_some_and(|d| d <= clock::nanos()) {
+                return self.try_recv().ok();
+            }
+        }
+    }
+}
+
+/// Waits as a receiver that nobody will ever serve.
+pub(crate) fn nap(until: Option<u64>) {
+    let reason = if until.is_some() { WaitReason::ChanReceive } else { WaitReason::ChanReceiveNil };
+    if wait(Ticket::open(), reason, until) == SHUTDOWN {
+        park::unwind();
+    }
+}
+
+/// A clock as a select sees it.
+pub(crate) trait AnyClock {
+    /// When the next message is there.
+    fn due_any(&self) -> u64;
+    /// Moves the message to `dst` if it is there.
+    ///
+    /// # Safety
+    /// `dst` is room for a message (see `layout`).
+    unsafe fn take_any(&self, dst: *mut ()) -> bool;
+    /// The room that a message needs.
+    fn layout(&self) -> Layout;
+}
+
+impl<T> AnyClock for Clockwork<T> {
+    fn due_any(&self) -> u64 {
+        self.due()
+    }
+
+    unsafe fn take_any(&self, dst: *mut ()) -> bool {
+        let Ok(message) = self.try_recv() else { return false };
+        // SAFETY: CHAN-SLOT — `dst` is room for a `T`, by the caller's promise.
+        unsafe { dst.cast::<T>().write(message) };
+        true
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::new::<T>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn following_keeps_the_beat() {
+        let table = [
+            (100, 100, 50, 150),
+            (100, 149, 50, 150),
+            (100, 150, 50, 200),
+            (100, 350, 50, 400),
+            (100, 90, 50, 150),
+            (100, 100, 0, NEVER),
+            (NEVER - 1, NEVER, 50, NEVER),
+        ];
+        for (due, now, period, want) in table {
+            assert_eq!(following(due, now, period), want, "{due} {now} {period}");
+        }
+    }
+
+    #[test]
+    fn once_fires_once() {
+        let when = Instant::now();
+        let clock = Clockwork::once(when);
+        assert_eq!(clock.len(), 1);
+        assert_eq!(clock.try_recv(), Ok(when));
+        assert_eq!(clock.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!((clock.len(), clock.due()), (0, NEVER));
+        assert_eq!(clock.recv(Some(0)), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! How a select chooses: [`run`].
+//!
+//! 1. In shuffled order, try each case under its own channel's lock. Most selects end here.
+//! 2. Take all the locks, in the order of their addresses, and try once more. If nothing is
+//!    possible now, there was a moment at which nothing was: the moment for `default`.
+//! 3. Still under all the locks, queue in every channel, all places with one ticket, then
+//!    release and wait. Whoever claims the ticket for a case serves that case; nobody else can.
+//! 4. Awake, take the places of the losers out.
+//!
+//! No value is lost: a value lands only with the claim, and the claim decides the select.
+
+use super::case::{Case, Prize, Tried};
+use super::landing::Landing;
+use crate::chan::base::Base;
+use crate::chan::ops::meet;
+use crate::time::NEVER;
+use crate::waiter::{Kind, Outcome, Waiter, WakeList};
+use crate::{random, wait};
+use core::array;
+use core::cell::Cell;
+use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sys::chance::Chance;
+use gort_sys::clock;
+
+/// Selects of at most this many cases allocate nothing.
+const FEW: usize = 8;
+
+/// How long a select may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    Now,
+    At(u64),
+    Never,
+}
+
+/// What a select is for.
+#[derive(Clone, Copy)]
+pub(super) enum Goal<'l> {
+    /// To win a case; values land here.
+    Win(&'l Landing),
+    /// To hear which case could be won.
+    Watch,
+}
+
+/// The case that was chosen, and what it won (nothing if it was only watched).
+pub(super) struct Won<'a> {
+    pub(super) at: usize,
+    pub(super) prize: Option<Prize<'a>>,
+}
+
+/// Chooses among `cases`: at random among those that are possible, or the first of them if
+/// `biased`. `None`: none became possible within the limit.
+pub(super) fn run<'a>(
+    cases: &[Case<'a>],
+    biased: bool,
+    limit: Limit,
+    goal: Goal<'_>,
+) -> Option<Won<'a>> {
+    let n = cases.len();
+    if n <= FEW {
+        let (mut order, mut locks) = ([0; FEW], [None; FEW]);
+        let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending) };
+        run.go(biased, limit, &mut order[..n], &mut locks[..n])
+    } else {
+        let (mut order, mut locks) = (vec![0; n], vec![None; n]);
+        let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending) };
+        run.go(biased, limit, &mut order, &mut locks)
+    }
+}
+
+/// One select under way.
+struct Run<'c, 'a, 'l> {
+    cases: &'c [Case<'a>],
+    goal: Goal<'l>,
+    /// For a value that another select has promised.
+    outcome: Cell<Outcome>,
+}
+
+/// How one round ended.
+enum Round<'a> {
+    Won(Won<'a>),
+    /// Something was possible, or has changed: look again.
+    Again,
+    NotReady,
+}
+
+impl<'a> Run<'_, 'a, '_> {
+    fn go(
+        &self,
+        biased: bool,
+        mut limit: Limit,
+        order: &mut [usize],
+        locks: &mut [Option<&'a Base>],
+    ) -> Option<Won<'a>> {
+        for (i, place) in order.iter_mut().enumerate() {
+            *place = i;
+        }
+        let mut chance = Chance::seed(if biased { 0 } else { random() });
+        loop {
+            if !biased {
+                shuffle(order, &mut chance);
+            }
+            let mut round = self.one_by_one(order);
+            if let Round::NotReady = round
+                && (limit != Limit::Now || self.cases.len() > 1)
+            {
+                round = self.all_at_once(order, locks, limit);
+            }
+            match round {
+                Round::Won(won) => return Some(won),
+                Round::NotReady => return None,
+                Round::Again => {}
+            }
+            if let Limit::At(deadline) = limit
+                && deadline <= clock::nanos()
+            {
+                limit = Limit::Now;
+            }
+        }
+    }
+
+    /// Step 1.
+    fn one_by_one(&self, order: &[usize]) -> Round<'a> {
+        for &i in order {
+            let case = self.cases[i];
+            if case.looks_stuck() {
+                continue;
+            }
+            let wakes = WakeList::new();
+            let base = case.base();
+            if let Some(base) = base {
+                base.lock.acquire();
+            }
+            // SAFETY: CHAN-LOCK — just taken.
+            let tried = unsafe { self.attempt(i, &wakes) };
+            if let Some(base) = base {
+                base.lock.release();
+            }
+            wakes.wake();
+            match self.settle(i, tried) {
+                Round::NotReady => {}
+                round => return round,
+            }
+        }
+        Round::NotReady
+    }
+
+    /// Steps 2 to 4. `NotReady` only if the limit is `Now`.
+    fn all_at_once(
+        &self,
+        order: &[usize],
+        locks: &mut [Option<&'a Base>],
+        limit: Limit,
+    ) -> Round<'a> {
+        let wakes = WakeList::new();
+        for (place, case) in locks.iter_mut().zip(self.cases) {
+            *place = case.base();
+        }
+        locks.sort_unstable_by_key(|base| base.map_or(0, address));
+        acquire(locks);
+        for &i in order {
+            // SAFETY: CHAN-LOCK — all are taken.
+            match unsafe { self.attempt(i, &wakes) } {
+                Tried::NotReady => {}
+                tried => {
+                    release(locks);
+                    wakes.wake();
+                    return self.settle(i, tried);
+                }
+            }
+        }
+        if limit == Limit::Now {
+            release(locks);
+            wakes.wake();
+            return Round::NotReady;
+        }
+        let ticket = Ticket::open();
+        let place = |i: usize| self.place(i, ticket);
+        if self.cases.len() <= FEW {
+            let places: [Waiter; FEW] = array::from_fn(place);
+            self.wait(&places, ticket, locks, wakes, limit)
+        } else {
+            let places: Vec<Waiter> = (0..self.cases.len()).map(place).collect();
+            self.wait(&places, ticket, locks, wakes, limit)
+        }
+    }
+
+    /// The place of case `i` in its queue (any, if there is no such case).
+    fn place(&self, i: usize, ticket: Ticket) -> Waiter {
+        let kind = match (self.goal, self.cases.get(i)) {
+            (Goal::Win(_), Some(case)) => case.kind(),
+            _ => Kind::Watch,
+        };
+        let slot = match self.goal {
+            Goal::Win(landing) => landing.room(),
+            Goal::Watch => core::ptr::null_mut(),
+        };
+        Waiter::new(ticket, kind, i as u32, slot)
+    }
+
+    /// Steps 3 and 4. Called with all the locks, which it releases.
+    fn wait(
+        &self,
+        places: &[Waiter],
+        ticket: Ticket,
+        locks: &[Option<&'a Base>],
+        wakes: WakeList,
+        limit: Limit,
+    ) -> Round<'a> {
+        let mut until = if let Limit::At(deadline) = limit { deadline } else { NEVER };
+        let mut reason = WaitReason::SelectNoCases;
+        for (case, place) in self.cases.iter().zip(places) {
+            until = until.min(case.due());
+            if let Some(queue) = case.queue() {
+                reason = WaitReason::Select;
+                // SAFETY: WAIT-1 — all locks are taken; WAIT-2 — the place stays in the caller's
+                // frame until it was popped by whoever claims it, or `Leave` ends.
+                unsafe { queue.push(place) };
+            }
+        }
+        release(locks);
+        wakes.wake();
+        let mut leave = Leave { cases: self.cases, places, won: None };
+        let code = wait(ticket, reason, (until != NEVER).then_some(until));
+        leave.won = Some(code);
+        drop(leave);
+        if code == SHUTDOWN {
+            park::unwind();
+        }
+        if code == TIMEOUT {
+            return Round::Again;
+        }
+        let at = code as usize;
+        match self.goal {
+            Goal::Watch => Round::Won(Won { at, prize: None }),
+            Goal::Win(_) => match self.cases[at].prize(&places[at]) {
+                Some(prize) => Round::Won(Won { at, prize: Some(prize) }),
+                None => Round::Again,
+            },
+        }
+    }
+
+    /// # Safety
+    /// CHAN-LOCK: the lock of case `i` is held.
+    unsafe fn attempt(&self, i: usize, wakes: &WakeList) -> Tried<'a> {
+        let case = &self.cases[i];
+        match self.goal {
+            // SAFETY: CHAN-LOCK is the caller's promise; the landing was made for all cases, and
+            // neither it nor `outcome` moves while the select runs.
+            Goal::Win(landing) => unsafe { case.attempt(landing, &self.outcome, wakes) },
+            // SAFETY: CHAN-LOCK is the caller's promise.
+            Goal::Watch => match unsafe { case.is_ready() } {
+                true => Tried::Won(Prize::Nothing),
+                false => Tried::NotReady,
+            },
+        }
+    }
+
+    /// Turns the result of a try into that of a round. No lock is held.
+    fn settle(&self, at: usize, tried: Tried<'a>) -> Round<'a> {
+        match tried {
+            Tried::Won(prize) => Round::Won(Won { at, prize: Some(prize) }),
+            Tried::NotReady => Round::NotReady,
+            Tried::Promised(ticket) if meet(ticket, &self.outcome) => {
+                Round::Won(Won { at, prize: Some(self.cases[at].met()) })
+            }
+            Tried::Promised(_) => Round::Again,
+        }
+    }
+}
+
+/// Takes the places out of the queues: after the wait, and when waiting itself panics.
+struct Leave<'c, 'a> {
+    cases: &'c [Case<'a>],
+    places: &'c [Waiter],
+    /// The case whose place was popped by who claimed it.
+    won: Option<u32>,
+}
+
+impl Drop for Leave<'_, '_> {
+    fn drop(&mut self) {
+        for (case, place) in self.cases.iter().zip(self.places) {
+            if let (Some(queue), Some(base)) = (case.queue(), case.base())
+                && Some(place.code) != self.won
+            {
+                base.lock.acquire();
+                // SAFETY: WAIT-1 — just taken; the place was pushed to this queue.
+                unsafe { queue.remove(place) };
+                base.lock.release();
+            }
+        }
+    }
+}
+
+fn address(base: &Base) -> usize {
+    core::ptr::from_ref(base).addr()
+}
+
+/// Takes the locks, which are sorted; one that stands there twice is taken once.
+fn acquire(locks: &[Option<&Base>]) {
+    let mut last = 0;
+    for base in locks.iter().flatten() {
+        if address(base) == last {
+            continue;
+        }
+        if last == 0 {
+            base.lock.acquire();
+        } else {
+            base.lock.acquire_again();
+        }
+        last = address(base);
+    }
+}
+
+/// Releases what `acquire` has taken.
+fn release(locks: &[Option<&Base>]) {
+    let mut last = 0;
+    for base in locks.iter().flatten() {
+        if address(base) != last {
+            base.lock.release();
+            last = address(base);
+        }
+    }
+}
+
+/// Every order is equally likely (Fisher and Yates).
+fn shuffle(order: &mut [usize], chance: &mut Chance) {
+    for i in (1..order.len()).rev() {
+        order.swap(i, chance.below(i as u32 + 1) as usize);
+    }
+}

@@ -1,0 +1,153 @@
+//! [`SelectedOperation`], what a select has won and has yet to be completed.
+
+use super::case::{Prize, address_of_receiver};
+use super::landing::Landing;
+use crate::chan::base::Grant;
+use crate::chan::steps::{Chan, Put};
+use crate::waiter::{Outcome, Peer, WakeList};
+use crate::{Receiver, RecvError, SendError, Sender};
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr;
+
+/// An operation that a select has chosen; [`send`](Self::send) or [`recv`](Self::recv)
+/// completes it.
+///
+/// A chosen receive already has its message; a chosen send has a place for its message, or a
+/// receiver who waits for it, until it is completed.
+///
+/// # Panics
+/// Dropping it instead is a mistake, and panics. (A message that was received is then leaked.)
+#[must_use = "a selected operation has to be completed"]
+pub struct SelectedOperation<'a> {
+    index: usize,
+    address: *const (),
+    /// `None` once it is completed.
+    prize: Option<Prize<'a>>,
+    landing: Landing,
+}
+
+impl<'a> SelectedOperation<'a> {
+    pub(super) fn new(
+        index: usize,
+        address: *const (),
+        prize: Prize<'a>,
+        landing: Landing,
+    ) -> Self {
+        Self { index, address, prize: Some(prize), landing }
+    }
+
+    /// Which operation it is: the number that [`Select`](crate::Select) gave it.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Completes a send.
+    ///
+    /// # Errors
+    /// If the channel is disconnected.
+    ///
+    /// # Panics
+    /// If `s` does not send into the selected channel.
+    pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
+        let same = self.address == ptr::from_ref(s.chan()).cast();
+        assert!(
+            same && matches!(self.prize, Some(Prize::Grant(..))),
+            "passed a sender that wasn't selected",
+        );
+        match self.prize.take() {
+            Some(Prize::Grant(_, Grant::Room)) => fill(s.chan(), msg),
+            // SAFETY: SEL-1 — the grant is of this channel, so the peer receives a `T`.
+            Some(Prize::Grant(_, Grant::Peer(peer))) => match unsafe { hand_over(peer, msg) } {
+                Ok(()) => Ok(()),
+                // It has gone with its runtime; send to whoever comes.
+                Err(msg) => s.send(msg),
+            },
+            _ => Err(SendError(msg)),
+        }
+    }
+
+    /// Completes a receive.
+    ///
+    /// # Errors
+    /// If the channel is empty and disconnected.
+    ///
+    /// # Panics
+    /// If `r` does not receive from the selected channel.
+    pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
+        let same = self.address == address_of_receiver(r);
+        assert!(
+            same && matches!(self.prize, Some(Prize::Value | Prize::Nothing)),
+            "passed a receiver that wasn't selected",
+        );
+        match self.prize.take() {
+            // SAFETY: SEL-1 — the value came from this channel, so it is a `T`; it is read once,
+            // as the prize is gone now.
+            Some(Prize::Value) => Ok(unsafe { self.landing.room().cast::<T>().read() }),
+            _ => Err(RecvError),
+        }
+    }
+}
+
+/// Puts `msg` into a reserved place.
+fn fill<T>(chan: &Chan<T>, msg: T) -> Result<(), SendError<T>> {
+    let msg = ManuallyDrop::new(msg);
+    let wakes = WakeList::new();
+    chan.base.lock.acquire();
+    // SAFETY: CHAN-LOCK — just taken; the place was ours by the grant.
+    let put = unsafe { chan.put_reserved(&raw const *msg, &wakes) };
+    chan.base.lock.release();
+    wakes.wake();
+    match put {
+        Put::Done => Ok(()),
+        Put::Closed | Put::Full => Err(SendError(ManuallyDrop::into_inner(msg))),
+    }
+}
+
+/// Gives `msg` to a receiver that waits for it; back if that one has gone.
+///
+/// # Safety
+/// SEL-1: the peer receives values of type `T`, and was promised one.
+unsafe fn hand_over<T>(peer: Peer, msg: T) -> Result<(), T> {
+    if !peer.claimed && !peer.ticket.claim(0) {
+        return Err(msg);
+    }
+    // SAFETY: WAIT-3 — claimed, so the receiver stays until the wake; CHAN-SLOT — room for a `T`.
+    unsafe { peer.slot.cast::<T>().write(msg) };
+    // SAFETY: WAIT-3 — as above.
+    unsafe { &*peer.outcome }.set(Outcome::Done);
+    peer.ticket.wake();
+    Ok(())
+}
+
+/// Goes back on a promise.
+fn let_down(peer: Peer) {
+    if peer.claimed || peer.ticket.claim(0) {
+        // SAFETY: WAIT-3 — claimed, so the receiver stays until the wake.
+        unsafe { &*peer.outcome }.set(Outcome::Retry);
+        peer.ticket.wake();
+    }
+}
+
+impl Drop for SelectedOperation<'_> {
+    fn drop(&mut self) {
+        match self.prize.take() {
+            None => return,
+            Some(Prize::Grant(chan, Grant::Room)) => chan.give_up_room(),
+            Some(Prize::Grant(_, Grant::Peer(peer))) => let_down(peer),
+            // A value that landed is forgotten, not dropped: this thread may have no right to it
+            // (SEL-2).
+            Some(Prize::Value | Prize::Nothing | Prize::Grant(_, Grant::Closed)) => {}
+        }
+        // A message that panicked while it was made is reason enough; two panics abort.
+        if !std::thread::panicking() {
+            panic!("dropped `SelectedOperation` without completing the operation");
+        }
+    }
+}
+
+impl fmt::Debug for SelectedOperation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("SelectedOperation { .. }")
+    }
+}

@@ -1,0 +1,105 @@
+//! What the tests share: a body runs on plain threads, and again on goroutines.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Where a body runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    Threads,
+    Goroutines,
+}
+
+/// Something that was started.
+pub enum Task<T> {
+    Thread(std::thread::JoinHandle<T>),
+    Goroutine(gort_sched::JoinHandle<T>),
+}
+
+impl World {
+    /// Starts `f` beside the caller.
+    pub fn go<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        match self {
+            World::Threads => Task::Thread(std::thread::spawn(f)),
+            World::Goroutines => Task::Goroutine(gort_sched::go(f)),
+        }
+    }
+}
+
+impl<T> Task<T> {
+    pub fn join(self) -> T {
+        self.try_join().expect("the task did not panic")
+    }
+
+    pub fn try_join(self) -> std::thread::Result<T> {
+        match self {
+            Task::Thread(handle) => handle.join(),
+            Task::Goroutine(handle) => handle.join(),
+        }
+    }
+}
+
+/// Runs `body` in both worlds.
+pub fn both(body: fn(World)) {
+    body(World::Threads);
+    gort_sched::testing::run(2, move || body(World::Goroutines));
+}
+
+/// Long enough for others to get where they wait.
+pub fn pause() {
+    gort_sync::sleep(ms(5));
+}
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A value whose copies are counted: each must be dropped exactly once.
+#[derive(Debug)]
+pub struct Counted {
+    pub value: u64,
+    alive: Arc<AtomicUsize>,
+}
+
+/// Makes counted values.
+#[derive(Clone, Default)]
+pub struct Mint {
+    alive: Arc<AtomicUsize>,
+}
+
+impl Mint {
+    pub fn coin(&self, value: u64) -> Counted {
+        self.alive.fetch_add(1, Ordering::Relaxed);
+        Counted { value, alive: Arc::clone(&self.alive) }
+    }
+
+    /// Values that exist.
+    pub fn alive(&self) -> usize {
+        self.alive.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let before = self.alive.fetch_sub(1, Ordering::Relaxed);
+        assert!(before > 0, "a value was dropped twice");
+    }
+}
+
+/// A small generator for stress tests.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+}
