@@ -26,4 +26,7 @@ pub(crate) enum Mutant {
     BornWhite,
     /// Marking ends when the queues are empty, without a round.
     NoRound,
+    /// A round looks at what was published at the passes, not at the counters at its end: with two guards in one
+    /// task, a shade into a guard that has passed already is missed.
+    PassOnly,
 }
