@@ -27,7 +27,7 @@ use crate::{Gc, GcSlice, Init, Mutant, Mutator, PointerMap, Pointers, Trace, ass
 struct Shape<T>(PhantomData<T>);
 
 impl<T: Trace> Shape<T> {
-    const NOSCAN: bool = T::MAP.is_none();
+    const NOSCAN: bool = T::MAP.is_none() && !T::VARIES;
     /// The size class, or 0 for an object with a span of its own.
     const CLASS: u8 = class_for(size_of::<T>(), align_of::<T>());
     const SPAN: SpanClass = SpanClass::new(Self::CLASS, Self::NOSCAN);
@@ -99,9 +99,12 @@ impl Mutator {
         if needs_drop::<I::Target>() {
             self.attach_glue(object)?;
         }
-        // SAFETY: ALLOC-1 — the slot is ours alone, large and aligned enough (`Shape`).
-        unsafe { init.write(object.as_ptr()) };
-        if !Shape::<I::Target>::NOSCAN {
+        // SAFETY: ALLOC-1, GC-FIELD — the slot is ours alone, large and aligned enough (`Shape`); its map follows.
+        unsafe { object.write(init.build()) };
+        if I::Target::VARIES {
+            // SAFETY: ALLOC-1 — written just now; nobody else has it.
+            self.record_value(unsafe { object.as_ref() }, slot.ptr, look);
+        } else if !Shape::<I::Target>::NOSCAN {
             self.record_map::<I::Target>(slot.ptr);
             if look {
                 self.shade_initial(slot.ptr, Shape::<I::Target>::SLOT, &I::Target::MAP);
@@ -212,6 +215,17 @@ impl Mutator {
             unsafe { heap.write_pointer_map(slot, Shape::<T>::SLOT, T::MAP.row(0)) };
         } else {
             self.record_rows(slot, &T::MAP);
+        }
+    }
+
+    /// The map of a value of a type whose values differ.
+    #[inline(never)]
+    fn record_value<T: Trace>(&self, value: &T, slot: NonNull<u8>, look: bool) {
+        let mut map = PointerMap::NONE;
+        value.record(&mut map, 0);
+        self.record_rows(slot, &map);
+        if look {
+            self.shade_initial(slot, Shape::<T>::SLOT, &map);
         }
     }
 

@@ -30,6 +30,8 @@ unsafe impl Send for Dead {}
 /// The queue of one collector.
 pub(crate) struct DeadQueue {
     list: Lock<Vec<Dead>>,
+    /// Whether the list may be not empty: spares the lock after each swept span.
+    pending: AtomicBool,
     /// Whether a task drains the queue.
     running: AtomicBool,
     run: AtomicU64,
@@ -46,6 +48,7 @@ impl DeadQueue {
     pub(crate) fn new() -> Self {
         Self {
             list: Lock::new(&DEAD, Vec::new()),
+            pending: AtomicBool::new(false),
             running: AtomicBool::new(false),
             run: AtomicU64::new(0),
             panics: AtomicU64::new(0),
@@ -56,11 +59,15 @@ impl DeadQueue {
     pub(crate) fn hook(queue: *const (), object: *mut u8, glue: DropFn) {
         // SAFETY: COLL-2 — the heap and its caches are gone before the queue is.
         let queue = unsafe { &*queue.cast::<DeadQueue>() };
-        queue.list.lock().push(Dead { object, glue });
+        let mut list = queue.list.lock();
+        list.push(Dead { object, glue });
+        // ORDER: Relaxed — written under the lock; a look without it may be late by one sweep.
+        queue.pending.store(true, Ordering::Relaxed);
     }
 
     fn is_empty(&self) -> bool {
-        self.list.lock().is_empty()
+        // ORDER: Relaxed — whoever acts on it takes the lock.
+        !self.pending.load(Ordering::Relaxed)
     }
 
     /// Starts the task that drains the queue, if there is something and nobody does.
@@ -93,7 +100,12 @@ impl DeadQueue {
     /// Runs all glue in the queue.
     pub(crate) fn drain(&self, s: &Shared) {
         loop {
-            let batch = mem::take(&mut *self.list.lock());
+            let batch = {
+                let mut list = self.list.lock();
+                // ORDER: Relaxed — under the lock.
+                self.pending.store(false, Ordering::Relaxed);
+                mem::take(&mut *list)
+            };
             if batch.is_empty() {
                 return;
             }

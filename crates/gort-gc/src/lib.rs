@@ -156,6 +156,12 @@ pub use gort_macros::{Leaf, Trace};
 #[doc(hidden)]
 #[cfg(not(loom))]
 pub mod __private {
+    /// Bytes from a value to one of its members.
+    #[inline]
+    pub fn distance<T, M>(value: &T, member: &M) -> usize {
+        core::ptr::from_ref(member).addr() - core::ptr::from_ref(value).addr()
+    }
+
     /// Compiles for `Leaf` types only.
     pub fn must_be_leaf<T: crate::Leaf + ?Sized>() {}
 }

@@ -32,7 +32,7 @@ impl PointerMap {
     /// This map and a member's map, the member being `offset` bytes into the type.
     ///
     /// # Panics
-    /// While compiling: if the member has pointers and is not aligned to a word (a packed
+    /// While compiling (for an enum: at `alloc`), if the member has pointers and is not aligned to a word (a packed
     /// struct), or a pointer lies beyond [`MAX_BYTES`](Self::MAX_BYTES).
     #[must_use]
     pub const fn with(mut self, offset: usize, member: &PointerMap) -> Self {
@@ -40,14 +40,16 @@ impl PointerMap {
             return self;
         }
         assert!(offset.is_multiple_of(WORD), "a packed struct cannot hold a Field");
-        let mut word = 0;
-        while word < ROWS * 64 {
-            if member.has(word) {
-                let at = offset / WORD + word;
+        let mut row = 0;
+        while row < ROWS {
+            let mut bits = member.bits[row];
+            while bits != 0 {
+                let at = offset / WORD + row * 64 + bits.trailing_zeros() as usize;
                 assert!(at < ROWS * 64, "a Field lies beyond the first 8 KiB: use a GcSlice");
                 self.bits[at / 64] |= 1 << (at % 64);
+                bits &= bits - 1;
             }
-            word += 1;
+            row += 1;
         }
         self
     }

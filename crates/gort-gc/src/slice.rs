@@ -91,7 +91,7 @@ unsafe impl<'mu, T: Trace> Init<'mu> for GcSliceInit<'mu, T> {
     fn visit(&self, _: &mut Pointers) {
         match self.never {}
     }
-    unsafe fn write(self, _: *mut GcSlice<T>) {
+    unsafe fn build(self) -> GcSlice<T> {
         match self.never {}
     }
 }

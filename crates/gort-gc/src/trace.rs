@@ -12,7 +12,7 @@ use crate::{Field, Gc, Leaf, PointerMap};
 /// A type that can live in the collected heap. Implement it by `#[derive(Trace)]`.
 ///
 /// # Safety
-/// `MAP` lists exactly the words that are [`Field`]s. The type has no `Drop` of its own unless it is
+/// `MAP` lists exactly the words that are [`Field`]s, or, if `VARIES`, `record` does. The type has no `Drop` of its own unless it is
 /// [`Leaf`]. No safe code gets a `&mut` to, or the ownership of, a `Field` inside a value that lies in
 /// the heap.
 #[diagnostic::on_unimplemented(
@@ -24,15 +24,22 @@ pub unsafe trait Trace: Sized + 'static {
     /// The contents of a new value: for a `Field<T>` an `Option<Gc<'mu, T>>`, for a `Leaf` itself, for
     /// a derived type the `NameInit<'mu>` beside it.
     type Init<'mu>: Init<'mu, Target = Self>;
-    /// The pointer words.
+    /// The pointer words that every value has.
     const MAP: PointerMap;
+    /// Whether values differ in their pointer words: an enum, or a struct that holds one.
+    const VARIES: bool = false;
+    /// Adds the pointer words of this value to the map of the object in which it lies, `offset` bytes from the
+    /// object's base. A value never changes its variant once it is in the heap.
+    #[inline]
+    fn record(&self, map: &mut PointerMap, offset: usize) {
+        *map = map.with(offset, &Self::MAP);
+    }
 }
 
 /// The contents of a new object of type [`Target`](Init::Target).
 ///
 /// # Safety
-/// `visit` shows every pointer that `write` will write; `write` initialises the whole target, does not
-/// panic, and runs no code of the user.
+/// `visit` shows every pointer that `build` puts into its value; neither panics, nor runs code of the user.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how to fill a new object",
     label = "pass the `NameInit` that `#[derive(Trace)]` made, or a `Leaf` value"
@@ -42,11 +49,12 @@ pub unsafe trait Init<'mu>: Sized {
     type Target: Trace;
     /// Shows all pointers to `ptrs`.
     fn visit(&self, ptrs: &mut Pointers);
-    /// Writes the contents.
+    /// The value.
     ///
     /// # Safety
-    /// `dst` is valid for writing a `Target` and nobody else reads it yet.
-    unsafe fn write(self, dst: *mut Self::Target);
+    /// GC-FIELD: the caller moves it into a new object of the collected heap, whose map lists its fields, and
+    /// lets nobody see it anywhere else.
+    unsafe fn build(self) -> Self::Target;
 }
 
 /// Looks at the pointers of an [`Init`]: do they all lie in the collector that allocates?
@@ -92,9 +100,9 @@ unsafe impl<'mu, T: Trace> Init<'mu> for Option<Gc<'mu, T>> {
         ptrs.add(self.map(Gc::as_non_null));
     }
     #[inline(always)]
-    unsafe fn write(self, dst: *mut Field<T>) {
-        // SAFETY: GC-FIELD — the target is part of a new object in the heap, by this contract.
-        unsafe { dst.write(Field::in_heap(self)) };
+    unsafe fn build(self) -> Field<T> {
+        // SAFETY: GC-FIELD — by this function's contract.
+        unsafe { Field::in_heap(self) }
     }
 }
 
@@ -114,11 +122,9 @@ unsafe impl<'mu, T: Trace, const N: usize> Init<'mu> for [Option<Gc<'mu, T>>; N]
         }
     }
     #[inline]
-    unsafe fn write(self, dst: *mut [Field<T>; N]) {
-        for (i, value) in self.into_iter().enumerate() {
-            // SAFETY: GC-FIELD — `i < N`, so the element lies in the target, in the heap.
-            unsafe { value.write(dst.cast::<Field<T>>().add(i)) };
-        }
+    unsafe fn build(self) -> [Field<T>; N] {
+        // SAFETY: GC-FIELD — by this function's contract.
+        self.map(|value| unsafe { value.build() })
     }
 }
 
@@ -134,8 +140,7 @@ unsafe impl<T: Leaf> Init<'_> for T {
     #[inline(always)]
     fn visit(&self, _: &mut Pointers) {}
     #[inline(always)]
-    unsafe fn write(self, dst: *mut T) {
-        // SAFETY: by this function's contract.
-        unsafe { dst.write(self) };
+    unsafe fn build(self) -> T {
+        self
     }
 }

@@ -27,8 +27,9 @@
 //!
 //! # Invariants
 //! - MACRO-1 A derived `PointerMap` is the union of the members' maps at their true offsets
-//!   (`offset_of!`), so it lists every `Field` of the object and nothing else.
-//! - MACRO-2 A derived `Init::write` writes every member exactly once, and cannot panic in between.
+//!   (`offset_of!`; for enums `record` takes the distance), so it lists every `Field` of the object and nothing else.
+//! - MACRO-2 A derived `Init::visit` shows the pointers of every member, and `build` builds every member, without
+//!   user code in between.
 //! - MACRO-3 A type with a derived `Trace` has no `Drop` of its own: both together do not compile.
 //! - MACRO-4 A derived `Leaf` compiles only if every member is `Leaf`.
 //!
@@ -45,7 +46,7 @@ mod trace;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct traceable, so that it can live in the collected heap.
+/// Makes a struct or an enum traceable, so that it can live in the collected heap.
 ///
 /// Members may be `Field<T>`, arrays of fields, other `Trace` types by value, and anything that is
 /// `Leaf` (all types that hold no pointer into the collected heap).
@@ -58,8 +59,8 @@ use proc_macro::TokenStream;
 /// * A type parameter gets the bound `Trace`.
 /// * The type must not implement `Drop` (its members that are `Leaf` may): when an object dies, the
 ///   objects that its fields name may be gone already.
-/// * An enum can be traced only if it holds no field: derive `Leaf` for it. An object never changes its
-///   variant after `alloc`, so a mutable sum is a `Field` that names one of several objects.
+/// * An object never changes its variant after `alloc`. A mutable sum is a `Field` that names one object or
+///   another.
 ///
 /// `#[trace(crate = path)]` says where the items of `gort-gc` are; by default the macro looks into the
 /// program's `Cargo.toml` for `gort-gc`, then for `gort` (as `gort::gc`).
