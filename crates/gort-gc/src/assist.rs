@@ -7,9 +7,9 @@
 use core::time::Duration;
 
 use crate::Mutator;
-use crate::collector::Shared;
 use crate::error::AllocError;
 use crate::mark::Marker;
+use crate::shared::Shared;
 
 /// Bytes that a context lends itself before it tells the common account.
 const QUANTUM: u64 = 32 << 10;

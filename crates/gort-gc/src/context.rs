@@ -17,11 +17,11 @@ use core::ptr::{self, NonNull};
 use gort_heap::{Cache, Heap};
 
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering};
-use crate::collector::Shared;
 use crate::grey::{BUFFER, Block, Grey};
 use crate::handshake::{ContextWord, Order};
 use crate::range::Range;
 use crate::roots::SlotList;
+use crate::shared::Shared;
 
 /// The state of one guard; see the module page for who touches what.
 #[repr(C, align(128))]

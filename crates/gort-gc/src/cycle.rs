@@ -20,9 +20,9 @@ use core::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::Mutant;
-use crate::collector::Shared;
 use crate::handshake::{Mode, Order};
 use crate::mark::Marker;
+use crate::shared::Shared;
 
 /// The collector shuts down: the cycle is given up. Nothing is freed any more, so its state does not matter.
 #[derive(Debug)]

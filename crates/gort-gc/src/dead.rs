@@ -14,8 +14,8 @@ use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 
 use crate::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::collector::Shared;
 use crate::host::WorkerKind;
+use crate::shared::Shared;
 
 static DEAD: Rank = Rank { layer: layer::HEAP, n: 15, name: "gc.dead" };
 

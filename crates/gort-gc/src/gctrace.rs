@@ -14,8 +14,8 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
-use crate::collector::Shared;
 use crate::cycle::Report;
+use crate::shared::Shared;
 
 /// Prints the line of cycle `number`, in one write.
 pub(crate) fn print(s: &Shared, number: u64, report: &Report) {

@@ -185,10 +185,11 @@ impl ContextWord {
     pub(crate) fn serve(&self) -> bool {
         // ORDER: Relaxed — a look; the exchange decides.
         let now = self.0.load(Ordering::Relaxed);
-        let new = now | CLAIMED;
+        if now & 3 != FREE {
+            return false;
+        }
         // ORDER: Acquire ⇐ `release`: the last owner's work. Relaxed on failure: nothing was gained.
-        now & 3 == FREE
-            && self.0.compare_exchange(now, new, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.0.compare_exchange(now, now | CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 }
 

@@ -61,7 +61,7 @@
 //!
 //! # Read in this order
 //! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `mark` → `roots` →
-//! `coordinator` → `pacer` → `collector`
+//! `coordinator` → `pacer` → `shared` → `collector`
 
 // The derives name this crate by its own name, also inside of it.
 extern crate self as gort_gc;
@@ -78,6 +78,8 @@ mod alloc;
 mod assist;
 #[cfg(not(loom))]
 mod collector;
+#[cfg(not(loom))]
+mod config;
 #[cfg(not(loom))]
 mod context;
 #[cfg(not(loom))]
@@ -111,6 +113,8 @@ mod mutator;
 #[cfg(not(loom))]
 mod pacer;
 #[cfg(not(loom))]
+mod process;
+#[cfg(not(loom))]
 mod range;
 #[cfg(not(loom))]
 mod registry;
@@ -118,6 +122,8 @@ mod registry;
 mod root;
 #[cfg(not(loom))]
 mod roots;
+#[cfg(not(loom))]
+mod shared;
 #[cfg(not(loom))]
 mod slice;
 #[cfg(not(loom))]
@@ -132,10 +138,8 @@ mod tests;
 pub(crate) use crate::mutant::Mutant;
 #[cfg(not(loom))]
 pub use crate::{
-    collector::{
-        Collector, Config, collect, configure, default_collector, existing, pin, set_gc_percent,
-        set_gctrace, set_memory_limit, stats,
-    },
+    collector::Collector,
+    config::Config,
     error::{AllocError, CollectError},
     field::Field,
     handle::Gc,
@@ -143,6 +147,10 @@ pub use crate::{
     leaf::Leaf,
     map::PointerMap,
     mutator::Mutator,
+    process::{
+        collect, configure, default_collector, existing, pin, set_gc_percent, set_gctrace,
+        set_memory_limit, stats,
+    },
     root::Root,
     slice::{GcSlice, GcSliceInit},
     stats::{Histogram, LongPin, Stats},

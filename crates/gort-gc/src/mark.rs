@@ -11,8 +11,8 @@ use core::mem;
 use core::ptr::NonNull;
 
 use crate::atomic::Ordering;
-use crate::collector::Shared;
 use crate::grey::{Block, Grey, Scanner};
+use crate::shared::Shared;
 
 /// A stack at least this deep is shared when somebody asks.
 const SHARE: usize = 4;

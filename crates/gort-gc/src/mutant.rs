@@ -3,7 +3,7 @@
 //! Each stands for a mutant of the models. Outside of this crate's own tests [`Shared::mutant`] is the
 //! constant `false`, and nothing of this is left.
 //!
-//! [`Shared::mutant`]: crate::collector::Shared::mutant
+//! [`Shared::mutant`]: crate::shared::Shared::mutant
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,11 +12,11 @@ use core::ptr::{self, NonNull};
 use gort_sys::thread::ThreadWord;
 
 use crate::atomic::Ordering;
-use crate::collector::Shared;
 use crate::context::Context;
 use crate::error::{AllocError, CollectError};
 use crate::range::Range;
 use crate::roots::RootSlot;
+use crate::shared::Shared;
 use crate::{Mutant, assist};
 
 /// The index of the context that the thread used last: where to look first, and no more than that.

@@ -22,8 +22,8 @@ use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 
 use crate::atomic::{AtomicPtr, AtomicU32, Ordering};
-use crate::collector::Shared;
 use crate::registry::Registry;
+use crate::shared::Shared;
 
 const PAGE: usize = 4096;
 const SLOTS: usize = PAGE / size_of::<RootSlot>();

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::collector::Rules;
+use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
 use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace};
 

@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use crate::collector::{Rules, Shared};
+use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
+use crate::shared::Shared;
 use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, assist};
 
 const GUARDS: usize = 3;

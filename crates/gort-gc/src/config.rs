@@ -1,0 +1,58 @@
+//! Settings of a collector.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::Mutant;
+use crate::host::{ThreadHost, WorkerHost};
+
+/// Settings of a collector.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How much the heap may grow over what is alive before a cycle has to end, in percent (`GOGC`, 100);
+    /// `None`: no cycle because of growth.
+    pub gc_percent: Option<u32>,
+    /// Bytes of the whole heap that cycles try to stay below (`GOMEMLIMIT`).
+    pub memory_limit: Option<u64>,
+    /// Bytes of objects beyond which allocation fails.
+    pub hard_limit: Option<u64>,
+    /// How long `Mutator::reserve` waits at the hard limit.
+    pub max_wait: Duration,
+    /// Print a line for each cycle (`GODEBUG=gctrace=1`).
+    pub gctrace: bool,
+    /// Note which task pins, for reports and for `CollectError::PinnedHere` (`GODEBUG=gcpin=1`; on in debug builds).
+    pub pin_checks: bool,
+    /// Fill objects with drop glue after it ran (`GODEBUG=clobberfree=1`).
+    pub clobber_free: bool,
+    /// Where the collector's tasks run.
+    pub host: Arc<dyn WorkerHost>,
+    /// log2 of the address range that is reserved for objects (38: 256 GiB). The heap takes less if it cannot have it.
+    pub range_shift: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            gc_percent: Some(100),
+            memory_limit: None,
+            hard_limit: None,
+            max_wait: Duration::from_millis(100),
+            gctrace: false,
+            pin_checks: cfg!(debug_assertions),
+            clobber_free: false,
+            host: Arc::new(ThreadHost),
+            range_shift: 38,
+        }
+    }
+}
+
+/// What only the simulation changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Whether a task runs drop glue.
+    pub(crate) run_glue: bool,
+    pub(crate) mutant: Mutant,
+}
+
+/// The rules of a program.
+pub(crate) const RULES: Rules = Rules { run_glue: true, mutant: Mutant::None };
