@@ -198,7 +198,6 @@ impl Mutator {
         AllocError::Memory(source)
     }
 
-    #[cold]
     #[inline(never)]
     fn attach_glue<T>(&self, object: NonNull<T>) -> Result<(), AllocError> {
         // SAFETY: ALLOC-1, DROP-1 — the object is initialised right after this call, before anybody can

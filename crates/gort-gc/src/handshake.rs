@@ -196,6 +196,7 @@ impl ContextWord {
 /// loom treats SeqCst accesses as AcqRel; this fence gives its model what the accesses themselves promise.
 #[inline(always)]
 fn model_fence() {
+    // ORDER: SeqCst — HS-1, in the model only.
     #[cfg(loom)]
     crate::atomic::fence(Ordering::SeqCst);
 }
