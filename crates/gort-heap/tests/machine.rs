@@ -215,6 +215,14 @@ impl<B: Backend> Machine<B> {
         while self.heap.sweep_one().is_some() {}
         assert!(self.heap.sweep_done());
         self.objects.retain(|_, o| std::mem::replace(&mut o.black, false));
+        // The next cycle starts without a mark: what a late cache took from a swept span was born white.
+        for at in self.objects.keys() {
+            let p = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*at)).unwrap();
+            assert!(
+                !unsafe { self.heap.is_marked(&self.heap.object_of(p)) },
+                "a mark outlives the sweep"
+            );
+        }
     }
 
     /// Allocates in the middle of a flip; such an object is always alive afterwards.
