@@ -7,7 +7,7 @@
 
 use crate::g::{G, SYSTEM};
 use crate::m::{M, Post};
-use crate::park::OUTSIDERS;
+use crate::park::{OUTSIDERS, WaitReason};
 use crate::scheduler::{RUNNING, Scheduler};
 use crate::state::GState;
 use core::fmt::Write;
@@ -56,7 +56,39 @@ fn is_deadlock(s: &Scheduler) -> bool {
         && OUTSIDERS.load(Acquire) == 0
         // ORDER: Relaxed — as in `check`.
         && (s.goroutines() > 0 || s.main_gone.load(Relaxed))
+        && !waits_for_collector(s)
         && !strangers_live(s)
+}
+
+/// Whether a goroutine waits for a collection, which a helper thread will end.
+fn waits_for_collector(s: &Scheduler) -> bool {
+    s.gs.all().any(|g| g.state.get() == GState::Waiting && g.waits_for(WaitReason::Collect))
+}
+
+static HELPERS: Rank = Rank { layer: layer::SCHED, n: 13, name: "sched.helpers" };
+/// The kernel's numbers of threads that belong to the runtime without running goroutines.
+static HELPER_TIDS: Lock<Vec<i32>> = Lock::new(&HELPERS, Vec::new());
+
+/// The calling thread belongs to the runtime (a monitor, a collector's worker) until this goes:
+/// the deadlock check does not take it for one that might wake somebody.
+#[derive(Debug)]
+pub struct HelperThread(i32);
+
+impl HelperThread {
+    /// Registers the calling thread.
+    #[must_use = "the thread is a helper as long as this lives"]
+    pub fn register() -> Self {
+        let tid = gort_sys::thread::id();
+        HELPER_TIDS.lock().push(tid);
+        crate::park::IS_HELPER.with(|h| h.set(true));
+        Self(tid)
+    }
+}
+
+impl Drop for HelperThread {
+    fn drop(&mut self) {
+        HELPER_TIDS.lock().retain(|&t| t != self.0);
+    }
 }
 
 /// Whether the process has threads that might wake a goroutine: younger than the scheduler, and
@@ -66,15 +98,14 @@ fn is_deadlock(s: &Scheduler) -> bool {
 /// thread young. The second only keeps the report back.
 fn strangers_live(s: &Scheduler) -> bool {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return true };
-    let young = tasks
+    let young: Vec<i32> = tasks
         .filter_map(|t| t.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .filter(|&tid| tid > s.maker_tid)
-        .count();
-    let idle = s.idle.lock();
-    // Threads that have ended for the scheduler may take a moment to be gone: then the report
-    // comes with the next thread that falls asleep, or not at all.
-    // ORDER: Relaxed — a figure.
-    young > idle.threads as usize + s.helpers.load(Relaxed) as usize
+        .collect();
+    let mut own: Vec<i32> = HELPER_TIDS.lock().clone();
+    // ORDER: Acquire ⇐ `serve`: a thread that sleeps has told its number.
+    own.extend(s.ms.lock().iter().map(|m| m.tid.load(Acquire)));
+    young.iter().any(|tid| !own.contains(tid))
 }
 
 /// Prints every goroutine with its state, reason, frames and birthplace.

@@ -124,6 +124,11 @@ impl G {
         WaitReason::words_of(self.reason.load(Relaxed))
     }
 
+    pub(crate) fn waits_for(&self, reason: WaitReason) -> bool {
+        // ORDER: Relaxed — a diagnostic.
+        self.reason.load(Relaxed) == reason as u8
+    }
+
     #[inline]
     pub(crate) fn set_reason(&self, reason: WaitReason) {
         // ORDER: Relaxed — a diagnostic.

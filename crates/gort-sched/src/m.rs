@@ -9,7 +9,7 @@ use crate::scheduler::Scheduler;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 use gort_sys::note::Note;
@@ -51,6 +51,8 @@ pub(crate) struct M {
     pub(crate) asymmetric: bool,
     pub(crate) sched: *const Scheduler,
     pub(crate) id: u32,
+    /// The kernel's number of the thread.
+    pub(crate) tid: AtomicI32,
     // Second line and on: the slow paths.
     /// The thread has said that it may block.
     pub(crate) blocking: AtomicBool,
@@ -94,6 +96,7 @@ impl M {
             asymmetric,
             sched,
             id,
+            tid: AtomicI32::new(0),
             blocking: AtomicBool::new(false),
             spinning: Cell::new(false),
             exclusive: Cell::new(null_mut()),

@@ -43,21 +43,28 @@ struct Outsider {
 /// that all wait are no deadlock.
 pub(crate) static OUTSIDERS: AtomicUsize = AtomicUsize::new(0);
 
-struct Joined(Box<Outsider>);
+struct Joined(Box<Outsider>, bool);
 
 impl Drop for Joined {
     fn drop(&mut self) {
-        // ORDER: Relaxed — a figure.
-        OUTSIDERS.fetch_sub(1, Relaxed);
+        if self.1 {
+            // ORDER: Relaxed — a figure.
+            OUTSIDERS.fetch_sub(1, Relaxed);
+        }
     }
 }
 
 std::thread_local! {
+    /// The thread belongs to the runtime: it does not count as an outsider.
+    pub(crate) static IS_HELPER: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
     // Plain threads only: a goroutine never reads it (TLS-1 of gort-sys).
     static OUTSIDER: Joined = {
-        // ORDER: Relaxed — a figure.
-        OUTSIDERS.fetch_add(1, Relaxed);
-        Joined(Box::new(Outsider { word: TicketWord::new(), note: Note::new() }))
+        let counts = !IS_HELPER.try_with(core::cell::Cell::get).unwrap_or(false);
+        if counts {
+            // ORDER: Relaxed — a figure.
+            OUTSIDERS.fetch_add(1, Relaxed);
+        }
+        Joined(Box::new(Outsider { word: TicketWord::new(), note: Note::new() }), counts)
     };
 }
 

@@ -13,7 +13,7 @@ use crate::scheduler::{EXITING, STOPPING, Scheduler};
 use crate::start;
 use crate::state::GState;
 use core::ptr::{null, null_mut};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use gort_stack::overflow::SignalStack;
 use gort_stack::switch::switch;
@@ -38,6 +38,8 @@ pub(crate) fn thread_main(m: &M) {
 /// been idle for too long.
 pub(crate) fn serve(m: &M) {
     Scheduler::adopt(m);
+    // ORDER: Release ⇒ the deadlock check.
+    m.tid.store(gort_sys::thread::id(), Release);
     // ORDER: Relaxed — nobody looks before the thread holds a P. g0 is always inside.
     m.in_runtime.store(1, Relaxed);
     while let Some(g) = find(m) {

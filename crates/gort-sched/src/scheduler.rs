@@ -152,8 +152,6 @@ pub struct Scheduler {
     /// Threads that give up a handle from outside at this moment.
     pub(crate) visitors: AtomicUsize,
     pub(crate) started_ns: u64,
-    /// Threads that are the runtime's but no Ms (sysmon, a collector's), for the deadlock check.
-    pub(crate) helpers: AtomicU32,
     /// The kernel's number of the thread that made this scheduler.
     pub(crate) maker_tid: i32,
 }
@@ -208,6 +206,19 @@ impl Scheduler {
     /// # Errors
     /// [`SchedError`].
     pub fn new(config: Config) -> Result<Arc<Self>, SchedError> {
+        let stacks = if config.mprotect_guards {
+            gort_stack::Config::protected()
+        } else {
+            gort_stack::Config::default()
+        };
+        Self::with_stacks(config, StackPool::new(stacks))
+    }
+
+    /// As [`new`](Self::new), with a pool of stacks that exists already.
+    ///
+    /// # Errors
+    /// [`SchedError`].
+    pub fn with_stacks(config: Config, stacks: StackPool) -> Result<Arc<Self>, SchedError> {
         if config.procs == 0 || config.procs > Self::MAX_PROCS {
             return Err(SchedError::Procs { asked: config.procs });
         }
@@ -215,11 +226,6 @@ impl Scheduler {
             .map_err(|errno| SchedError::Handler { errno })?;
         let asymmetric = !config.no_membarrier && gort_sys::membarrier::register();
         let ps: Box<[P]> = (0..config.procs).map(P::new).collect();
-        let stacks = if config.mprotect_guards {
-            gort_stack::Config::protected()
-        } else {
-            gort_stack::Config::default()
-        };
         let idle = Idle::new(&ps);
         let supply = Supply::new();
         for _ in &ps {
@@ -234,7 +240,7 @@ impl Scheduler {
             injected: AtomicUsize::new(0),
             gs: GTable::new(),
             next_id: AtomicU64::new(1),
-            stacks: StackPool::new(stacks),
+            stacks,
             ms: Lock::new(&THREADS, Vec::new()),
             threads: Lock::new(&THREADS, Vec::new()),
             asymmetric,
@@ -250,7 +256,6 @@ impl Scheduler {
             orphans: AtomicUsize::new(0),
             visitors: AtomicUsize::new(0),
             started_ns: gort_sys::clock::nanos(),
-            helpers: AtomicU32::new(0),
             maker_tid: gort_sys::thread::id(),
             config,
         }))
@@ -282,13 +287,6 @@ impl Scheduler {
     pub(crate) fn set_life(&self, life: u8) {
         // ORDER: Release ⇒ `life`.
         self.life.store(life, Release);
-    }
-
-    /// Says that the process has `n` more (or, negative, fewer) threads that belong to the
-    /// runtime without running goroutines; the deadlock check does not wait for them.
-    pub fn count_helpers(&self, n: i32) {
-        // ORDER: Relaxed — a figure.
-        self.helpers.fetch_add(n.cast_unsigned(), Relaxed);
     }
 
     /// Goroutines alive.

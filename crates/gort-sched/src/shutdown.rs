@@ -78,7 +78,6 @@ impl Scheduler {
             .name("gort-sysmon".into())
             .spawn(body)
             .map_err(|e| SchedError::Thread { errno: e.raw_os_error().unwrap_or(0) })?;
-        self.count_helpers(1);
         self.threads.lock().push(thread);
         Ok(())
     }

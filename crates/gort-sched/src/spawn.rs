@@ -11,7 +11,8 @@ use crate::state::GState;
 use crate::thread::Inner;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::AtomicPtr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gort_stack::Class;
 use std::io;
 
@@ -29,13 +30,34 @@ pub(crate) struct How {
     pub(crate) detached: bool,
 }
 
-/// Makes a goroutine that runs `f`, on the scheduler of the caller.
-///
-/// The caller must be a goroutine; elsewhere use [`Scheduler::spawn`] (the facade's `go` also
-/// works on plain threads).
+/// Where goroutines of plain threads go: a function that gives a scheduler.
+static DEFAULT: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Says which scheduler [`go`] and [`Builder`](crate::thread::Builder) use on threads that are no
+/// goroutines. Without it they refuse there.
+pub fn set_default(scheduler: fn() -> &'static Scheduler) {
+    // ORDER: Release ⇒ `here`.
+    DEFAULT.store(scheduler as *mut (), Release);
+}
+
+/// The scheduler of the calling goroutine, or the default one.
+#[inline]
+pub(crate) fn here() -> Option<&'static Scheduler> {
+    Scheduler::current().or_else(|| {
+        // ORDER: Acquire ⇐ `set_default`.
+        let default = DEFAULT.load(Acquire);
+        // SAFETY: SPAWN-1 — only a function of this type is ever stored.
+        (!default.is_null()).then(
+            || unsafe { core::mem::transmute::<*mut (), fn() -> &'static Scheduler>(default) }(),
+        )
+    })
+}
+
+/// Makes a goroutine that runs `f`, on the scheduler of the caller: a goroutine's own, or the
+/// default one ([`set_default`]).
 ///
 /// # Panics
-/// If the caller is no goroutine, or there is no memory for another one.
+/// If there is no scheduler, or no memory for another goroutine.
 #[track_caller]
 #[inline]
 pub fn go<F, T>(f: F) -> JoinHandle<T>
@@ -43,9 +65,11 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    match Scheduler::current() {
+    match here() {
         Some(s) => s.spawn(f),
-        None => panic!("gort_sched::go was called on a thread that is no goroutine"),
+        None => panic!(
+            "go was called on a thread that is no goroutine, and there is no default scheduler"
+        ),
     }
 }
 

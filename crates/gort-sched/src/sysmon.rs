@@ -33,6 +33,7 @@ const TRIM_KEEP: usize = 64;
 
 /// The thread's life.
 pub(crate) fn run(s: &Scheduler) {
+    let _helper = crate::deadlock::HelperThread::register();
     let (mut quiet, mut nap) = (0u32, SHORTEST);
     let (mut traced, mut trimmed) = (clock::nanos(), clock::nanos());
     while s.life() != EXITING {

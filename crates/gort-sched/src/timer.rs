@@ -237,6 +237,7 @@ static OUTSIDE: Lazy<&'static Outside> = Lazy::new(|| {
     let outside: &'static Outside =
         Box::leak(Box::new(Outside { timers: Timers::new(), note: Note::new() }));
     let spawned = std::thread::Builder::new().name("gort-timers".into()).spawn(move || {
+        let _helper = crate::deadlock::HelperThread::register();
         loop {
             outside.note.clear();
             let now = clock::nanos();

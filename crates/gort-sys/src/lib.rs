@@ -19,6 +19,8 @@
 //!
 //! # Invariants
 //! - TLS-1   The address of a thread word never leaves the assembly that uses it.
+//! - MEM-1   Every mapped byte is charged to exactly one `SysStat`, in the state it is in.
+//! - MEM-2   A range is touched, mapped or unmapped only by the owner of its reservation.
 //! - NOTE-1  A wake that comes before the sleep makes the sleep return at once.
 //! - LOCK-1  The data of a `Lock` is reached only between its acquire and its release.
 //! - RANK-1  The table of lock names holds nothing but pointers to constants.

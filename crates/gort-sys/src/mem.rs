@@ -25,6 +25,6 @@ mod test;
 
 pub use backend::{Backend, HugeHint, PageRange, Release};
 pub use error::{MemError, MemOp};
-pub use linux::Linux;
+pub use linux::{Linux, calls, total};
 pub use region::{Ready, Region, Reserved};
 pub use test::{Step, TestBackend};

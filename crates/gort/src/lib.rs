@@ -1,1 +1,149 @@
-//! gort
+//! Goroutines, channels, a concurrent collector and a fast heap for Rust: the Go runtime's machinery
+//! under the names that Rust programmers know.
+//!
+//! ```
+//! use gort::channel::bounded;
+//!
+//! #[gort::main]
+//! fn main() {
+//!     let (tx, rx) = bounded(0);
+//!     gort::go(move || tx.send("hello from a goroutine").unwrap());
+//!     assert_eq!(rx.recv().unwrap(), "hello from a goroutine");
+//! }
+//! ```
+//!
+//! Tasks look like [`std::thread`], locks like [`std::sync`], channels like `crossbeam-channel`,
+//! collected objects like `crossbeam-epoch`. What blocks parks the goroutine when called on one, and
+//! the thread when called on a plain thread.
+//!
+//! # Threads and migration
+//! | mode | written | a goroutine that has run | rule for the program |
+//! |---|---|---|---|
+//! | bound (default) | `#[gort::main]` | stays on its OS thread | none |
+//! | migrating | `#[gort::main(unsafe(migrate))]` | resumes on any thread, as in Go | no goroutine parks while it holds a borrow of, or anything tied to, thread-local state (`LocalKey::with`, `std::sync::MutexGuard`, `stdout().lock()`) |
+//!
+//! In the bound mode a thread that computes without end stops only the goroutines that are bound to it; in
+//! the migrating mode it stops nobody. [`thread::go_pinned`] and [`thread::go_migrating`] choose for one.
+//!
+//! # Does not know
+//! Anything: this crate re-exports. Each layer is a crate of its own and works alone.
+//!
+//! # Invariants
+//! None of its own.
+//!
+//! # Locks
+//! None.
+//!
+//! # Read in this order
+//! The layers, bottom up: `gort-sys`, `gort-fixalloc`, `gort-heap`, `gort-stack`, `gort-sched`, `gort-sync`,
+//! `gort-gc`, `gort-boot`.
+#![forbid(unsafe_code)]
+
+pub use gort_boot::{Boot, BootError, Handle, Runtime, init_task, run};
+pub use gort_macros::{main, test};
+pub use gort_sched::{JoinHandle, go, goroutine_local};
+pub use gort_sync::{select, select_biased};
+
+/// Goroutines in the shape of [`std::thread`].
+pub mod thread {
+    pub use gort_sched::JoinHandle;
+    pub use gort_sched::join::Result;
+    pub use gort_sched::local::{AccessError, LocalKey};
+    pub use gort_sched::thread::{
+        Builder, OsThreadGuard, Scope, ScopedJoinHandle, Thread, ThreadId, blocking, current,
+        go_migrating, go_pinned, lock_os_thread, no_park, panicking, park, park_timeout, scope,
+        sleep, sleep_until, spawn, yield_now,
+    };
+}
+
+/// Channels with the interface of `crossbeam-channel` 0.5, and Go's `close`.
+pub mod channel {
+    pub use gort_sync::{
+        IntoIter, Iter, Receiver, RecvError, RecvTimeoutError, Select, SelectTimeoutError,
+        SelectedOperation, SendError, SendTimeoutError, Sender, TryIter, TryRecvError,
+        TrySelectError, TrySendError, after, at, bounded, never, select, select_biased, tick,
+        unbounded,
+    };
+}
+
+/// Locks with the interface of [`std::sync`], and Go's `WaitGroup`.
+pub mod sync {
+    pub use gort_sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, Semaphore, WaitGroup};
+    pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+}
+
+/// Garbage-collected objects: guards, handles, fields, roots.
+pub mod gc {
+    #[doc(hidden)]
+    pub use gort_gc::__private;
+    pub use gort_gc::*;
+}
+
+/// The running runtime.
+pub mod runtime {
+    pub use gort_boot::at_exit;
+    pub use gort_sched::Stats;
+    pub use gort_sched::thread::goexit;
+    pub use gort_sched::thread::yield_now as gosched;
+
+    use gort_sched::Scheduler;
+
+    /// Goroutines alive on the caller's scheduler; 0 on a thread that is no goroutine.
+    pub fn num_goroutine() -> u64 {
+        Scheduler::current().map_or(0, Scheduler::goroutines)
+    }
+
+    /// Processors of the caller's scheduler; 0 on a thread that is no goroutine.
+    pub fn procs() -> u32 {
+        Scheduler::current().map_or(0, Scheduler::procs)
+    }
+
+    /// Processors that the process may use.
+    pub fn num_cpu() -> u32 {
+        gort_sys::thread::cpus()
+    }
+
+    /// Figures of the caller's scheduler; all zero on a thread that is no goroutine.
+    pub fn stats() -> Stats {
+        Scheduler::current().map_or_else(Stats::default, Scheduler::stats)
+    }
+
+    /// The version of gort.
+    pub fn version() -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// The boot: its stages, its report, its settings.
+pub mod boot {
+    pub use gort_boot::{Options, Report, Row, report, stages, try_run};
+}
+
+/// For the attribute macros.
+#[doc(hidden)]
+pub mod __private {
+    use gort_boot::Options;
+    use std::process::{ExitCode, Termination};
+
+    /// What `#[gort::main]` expands to.
+    pub fn main<R: Termination + 'static>(migrate: bool, f: fn() -> R) -> ExitCode {
+        gort_boot::main(Options { migrate, ..Options::default() }, f)
+    }
+
+    /// What `#[gort::test]` expands to.
+    pub fn test<R: Termination + Send + 'static>(
+        migrate: bool,
+        seed: Option<u64>,
+        f: fn() -> R,
+    ) -> R {
+        assert!(
+            seed.is_none(),
+            "#[gort::test(seed = ..)] asks for the simulator, which this version does not have yet"
+        );
+        match gort_boot::try_run(Options { migrate, ..Options::default() }, f) {
+            Ok(Ok(result)) => result,
+            Ok(Err(payload)) => std::panic::resume_unwind(payload),
+            Err(e) => panic!("gort: cannot start: {e}"),
+        }
+    }
+}

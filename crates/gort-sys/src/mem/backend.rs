@@ -80,7 +80,13 @@ pub unsafe trait Backend: Sync + Send + 'static {
     ///
     /// # Errors
     /// `MemOp::Reserve` when there is no such range.
-    fn reserve(&self, len: usize, align: usize, hint: usize, st: &SysStat) -> Result<PageRange, MemError>;
+    fn reserve(
+        &self,
+        len: usize,
+        align: usize,
+        hint: usize,
+        st: &SysStat,
+    ) -> Result<PageRange, MemError>;
 
     /// Reserved to Ready; the memory is zero.
     ///

@@ -57,7 +57,11 @@ impl MemError {
 
 impl fmt::Display for MemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "out of memory: cannot allocate {}-byte block ({} in use)", self.len, self.in_use)?;
+        write!(
+            f,
+            "out of memory: cannot allocate {}-byte block ({} in use)",
+            self.len, self.in_use
+        )?;
         let what = match self.op {
             MemOp::Reserve => "reserve address space",
             MemOp::Map => "map memory",

@@ -3,9 +3,9 @@
 //! Reserved memory is `PROT_NONE`, so an overcommit limit does not count it. No `brk` (SYS-3).
 
 use super::{Backend, HugeHint, MemError, MemOp, PageRange, Release};
-use crate::stat::{MemState, SysStat};
+use crate::stat::{MemState, SysBytes, SysStat};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Linux's memory. Has no state of its own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +18,26 @@ const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
 const MADV_POPULATE_WRITE: libc::c_int = 23;
 const MADV_COLLAPSE: libc::c_int = 25;
 
+/// What all mappings of this backend come to, over all rows.
+static TOTAL: SysStat = SysStat::new();
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes by state of all memory that [`Linux`] holds for this process.
+pub fn total() -> SysBytes {
+    TOTAL.bytes()
+}
+
+/// Changes of mappings that [`Linux`] has asked the kernel for: about as many system calls.
+pub fn calls() -> u64 {
+    CALLS.load(Relaxed) // ORDER: Relaxed — a counter that publishes nothing.
+}
+
+fn account(st: &SysStat, from: Option<MemState>, to: Option<MemState>, len: usize) {
+    st.shift(from, to, len);
+    TOTAL.shift(from, to, len);
+    CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
+}
+
 fn errno() -> i32 {
     // SAFETY: MEM-2 — the C library's own accessor; valid on every thread.
     unsafe { *libc::__errno_location() }
@@ -26,7 +46,9 @@ fn errno() -> i32 {
 fn mmap(hint: usize, len: usize) -> Result<NonNull<u8>, i32> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: MEM-2 — without MAP_FIXED a new mapping never replaces one that exists.
-    let p = unsafe { libc::mmap(ptr::without_provenance_mut(hint), len, libc::PROT_NONE, flags, -1, 0) };
+    let p = unsafe {
+        libc::mmap(ptr::without_provenance_mut(hint), len, libc::PROT_NONE, flags, -1, 0)
+    };
     match NonNull::new(p.cast::<u8>()) {
         Some(p) if p.as_ptr() as isize != -1 => Ok(p),
         _ => Err(errno()),
@@ -42,12 +64,20 @@ fn munmap(base: NonNull<u8>, len: usize) {
 
 fn protect(r: PageRange, prot: libc::c_int) -> Result<(), i32> {
     // SAFETY: MEM-2 — the range lies in a reservation of ours (contract of the callers).
-    if unsafe { libc::mprotect(r.base.as_ptr().cast(), r.len, prot) } == 0 { Ok(()) } else { Err(errno()) }
+    if unsafe { libc::mprotect(r.base.as_ptr().cast(), r.len, prot) } == 0 {
+        Ok(())
+    } else {
+        Err(errno())
+    }
 }
 
 fn advise(r: PageRange, advice: libc::c_int) -> Result<(), i32> {
     // SAFETY: MEM-2 — the range lies in a reservation of ours (contract of the callers).
-    if unsafe { libc::madvise(r.base.as_ptr().cast(), r.len, advice) } == 0 { Ok(()) } else { Err(errno()) }
+    if unsafe { libc::madvise(r.base.as_ptr().cast(), r.len, advice) } == 0 {
+        Ok(())
+    } else {
+        Err(errno())
+    }
 }
 
 // SAFETY: the contract of `Backend` — the kernel gives no range twice, and anonymous memory is zero.
@@ -70,7 +100,13 @@ unsafe impl Backend for Linux {
         Some(page * (page / 8))
     }
 
-    fn reserve(&self, len: usize, align: usize, hint: usize, st: &SysStat) -> Result<PageRange, MemError> {
+    fn reserve(
+        &self,
+        len: usize,
+        align: usize,
+        hint: usize,
+        st: &SysStat,
+    ) -> Result<PageRange, MemError> {
         let fail = |errno| MemError::os(MemOp::Reserve, len, errno);
         let page = self.page_size();
         if len == 0 || !len.is_multiple_of(page) || !align.is_power_of_two() {
@@ -78,7 +114,7 @@ unsafe impl Backend for Linux {
         }
         let first = mmap(hint, len).map_err(fail)?;
         if (first.as_ptr() as usize).is_multiple_of(align.max(page)) {
-            st.shift(None, Some(MemState::Reserved), len);
+            account(st, None, Some(MemState::Reserved), len);
             return Ok(PageRange::new(first, len));
         }
         // Not aligned: take enough to contain an aligned run, give the two ends back.
@@ -92,28 +128,31 @@ unsafe impl Backend for Linux {
         munmap(base, head);
         // SAFETY: MEM-2 — `head + len <= wide`: inside the mapping or at its end.
         munmap(unsafe { start.add(len) }, wide - len - head);
-        st.shift(None, Some(MemState::Reserved), len);
+        account(st, None, Some(MemState::Reserved), len);
         Ok(PageRange::new(start, len))
     }
 
     unsafe fn map(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
-        protect(r, libc::PROT_READ | libc::PROT_WRITE).map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
-        st.shift(Some(MemState::Reserved), Some(MemState::Ready), r.len);
+        protect(r, libc::PROT_READ | libc::PROT_WRITE)
+            .map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
+        account(st, Some(MemState::Reserved), Some(MemState::Ready), r.len);
         Ok(())
     }
 
     unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<(), MemError> {
         let advice = if how == Release::Free { libc::MADV_FREE } else { libc::MADV_DONTNEED };
-        let done = advise(r, advice).and_then(|()| if how == Release::Hard { protect(r, libc::PROT_NONE) } else { Ok(()) });
+        let done = advise(r, advice)
+            .and_then(|()| if how == Release::Hard { protect(r, libc::PROT_NONE) } else { Ok(()) });
         done.map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
-        st.shift(Some(MemState::Ready), Some(MemState::Prepared), r.len);
+        account(st, Some(MemState::Ready), Some(MemState::Prepared), r.len);
         Ok(())
     }
 
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
         // Needed after `Release::Hard` only; then one system call that changes nothing in the other cases.
-        protect(r, libc::PROT_READ | libc::PROT_WRITE).map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
-        st.shift(Some(MemState::Prepared), Some(MemState::Ready), r.len);
+        protect(r, libc::PROT_READ | libc::PROT_WRITE)
+            .map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
+        account(st, Some(MemState::Prepared), Some(MemState::Ready), r.len);
         Ok(())
     }
 
@@ -137,19 +176,21 @@ unsafe impl Backend for Linux {
         advise(r, libc::MADV_DONTNEED)
             .and_then(|()| protect(r, libc::PROT_NONE))
             .map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
-        st.shift(Some(MemState::Ready), Some(MemState::Reserved), r.len);
+        account(st, Some(MemState::Ready), Some(MemState::Reserved), r.len);
         Ok(())
     }
 
     unsafe fn free(&self, r: PageRange, ready: usize, released: usize, st: &SysStat) {
         munmap(r.base, r.len);
-        st.shift(Some(MemState::Ready), None, ready);
-        st.shift(Some(MemState::Prepared), None, released);
-        st.shift(Some(MemState::Reserved), None, r.len - ready - released);
+        account(st, Some(MemState::Ready), None, ready);
+        account(st, Some(MemState::Prepared), None, released);
+        account(st, Some(MemState::Reserved), None, r.len - ready - released);
     }
 
     unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr) {
         // SAFETY: MEM-2 — names a range of ours; an old kernel refuses, which harms nothing.
-        unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr()) };
+        unsafe {
+            libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr())
+        };
     }
 }

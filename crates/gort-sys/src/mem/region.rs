@@ -59,7 +59,12 @@ impl<'a, B: Backend> Region<'a, B, Reserved> {
     ///
     /// # Errors
     /// Those of [`Backend::reserve`].
-    pub fn reserve(backend: &'a B, len: usize, align: usize, stat: &'a SysStat) -> Result<Self, MemError> {
+    pub fn reserve(
+        backend: &'a B,
+        len: usize,
+        align: usize,
+        stat: &'a SysStat,
+    ) -> Result<Self, MemError> {
         let range = backend.reserve(len, align, 0, stat)?;
         Ok(Region { range, ready: false, backend, stat, state: PhantomData })
     }

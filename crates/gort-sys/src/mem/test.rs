@@ -97,7 +97,13 @@ impl Book {
     }
 
     /// Moves the pages of `r` from one state to another, or says that they are not in it.
-    fn step(&mut self, step: Step, r: PageRange, from: MemState, to: MemState) -> Result<(), MemError> {
+    fn step(
+        &mut self,
+        step: Step,
+        r: PageRange,
+        from: MemState,
+        to: MemState,
+    ) -> Result<(), MemError> {
         let bad = MemError::os(MemOp::Order, r.len, libc::EINVAL);
         let (&base, block) = self.blocks.range_mut(..=r.addr()).next_back().ok_or(bad)?;
         let at = r.addr() - base;
@@ -124,17 +130,31 @@ unsafe impl Backend for TestBackend {
         None
     }
 
-    fn reserve(&self, len: usize, align: usize, _hint: usize, st: &SysStat) -> Result<PageRange, MemError> {
+    fn reserve(
+        &self,
+        len: usize,
+        align: usize,
+        _hint: usize,
+        st: &SysStat,
+    ) -> Result<PageRange, MemError> {
         let mut book = self.lock();
         if len == 0 || !len.is_multiple_of(PAGE) || !align.is_power_of_two() {
             return Err(MemError::os(MemOp::Order, len, libc::EINVAL));
         }
         book.may_fail(MemOp::Reserve, len)?;
         let align = align.max(PAGE);
-        let layout = Layout::from_size_align(len, align).map_err(|_| MemError::os(MemOp::Reserve, len, libc::EINVAL))?;
+        let layout = Layout::from_size_align(len, align)
+            .map_err(|_| MemError::os(MemOp::Reserve, len, libc::EINVAL))?;
         // SAFETY: MEM-2 — the layout is not empty.
-        let base = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(MemError::os(MemOp::Reserve, len, libc::ENOMEM))?;
-        book.blocks.insert(base.as_ptr() as usize, Block { align, states: vec![MemState::Reserved; len / PAGE], base });
+        let base = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(MemError::os(
+            MemOp::Reserve,
+            len,
+            libc::ENOMEM,
+        ))?;
+        book.blocks.insert(
+            base.as_ptr() as usize,
+            Block { align, states: vec![MemState::Reserved; len / PAGE], base },
+        );
         book.steps.push((Step::Reserve, len));
         st.shift(None, Some(MemState::Reserved), len);
         Ok(PageRange::new(base, len))
@@ -186,15 +206,32 @@ unsafe impl Backend for TestBackend {
         let mut book = self.lock();
         let whole = book.blocks.get(&r.addr()).is_some_and(|b| b.states.len() * PAGE == r.len);
         let counted = |book: &Book, state| {
-            book.blocks.get(&r.addr()).map_or(0, |b| b.states.iter().filter(|s| **s == state).count() * PAGE)
+            book.blocks
+                .get(&r.addr())
+                .map_or(0, |b| b.states.iter().filter(|s| **s == state).count() * PAGE)
         };
-        let (is_ready, is_released) = (counted(&book, MemState::Ready), counted(&book, MemState::Prepared));
+        let (is_ready, is_released) =
+            (counted(&book, MemState::Ready), counted(&book, MemState::Prepared));
         if !whole || is_ready != ready || is_released != released {
-            crate::fatal!("MEM-1", "free of {:#x}, {} bytes, {} ready (are {}), {} released (are {})", r.addr(), r.len, ready, is_ready, released, is_released);
+            crate::fatal!(
+                "MEM-1",
+                "free of {:#x}, {} bytes, {} ready (are {}), {} released (are {})",
+                r.addr(),
+                r.len,
+                ready,
+                is_ready,
+                released,
+                is_released
+            );
         }
         if let Some(block) = book.blocks.remove(&r.addr()) {
             // SAFETY: MEM-2 — allocated in `reserve` with this layout, and removed from the book now.
-            unsafe { std::alloc::dealloc(block.base.as_ptr(), Layout::from_size_align_unchecked(r.len, block.align)) };
+            unsafe {
+                std::alloc::dealloc(
+                    block.base.as_ptr(),
+                    Layout::from_size_align_unchecked(r.len, block.align),
+                )
+            };
         }
         book.steps.push((Step::Free, r.len));
         st.shift(Some(MemState::Ready), None, ready);
@@ -211,7 +248,12 @@ impl Drop for TestBackend {
         for block in core::mem::take(&mut book.blocks).into_values() {
             let len = block.states.len() * PAGE;
             // SAFETY: MEM-2 — allocated in `reserve` with this layout; the backend's users are gone.
-            unsafe { std::alloc::dealloc(block.base.as_ptr(), Layout::from_size_align_unchecked(len, block.align)) };
+            unsafe {
+                std::alloc::dealloc(
+                    block.base.as_ptr(),
+                    Layout::from_size_align_unchecked(len, block.align),
+                )
+            };
         }
     }
 }

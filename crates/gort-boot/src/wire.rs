@@ -1,0 +1,197 @@
+//! Where the layers meet: what the collector needs of the scheduler, and the settings of both.
+
+use crate::env::Env;
+use crate::error::BootError;
+use crate::options::Options;
+use gort_gc::{Parker, ThreadHost, WorkerHost, WorkerKind};
+use gort_sched::park::{Ticket, WaitReason, unwind};
+use gort_sched::{HelperThread, Hooks, thread};
+use gort_stack::Class;
+use gort_sys::lock::Lock;
+use gort_sys::rank::{Rank, layer};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The scheduler's settings.
+pub(crate) fn sched_config(
+    options: &Options,
+    env: &Env,
+    cpus: u32,
+) -> Result<gort_sched::Config, BootError> {
+    let stack = match options.stack_bytes {
+        None => Class::DEFAULT,
+        Some(bytes) => Class::for_bytes(bytes).ok_or(BootError::StackSize { bytes })?,
+    };
+    Ok(gort_sched::Config {
+        procs: options.procs.or(env.procs).unwrap_or(cpus),
+        stack,
+        migrate: options.migrate,
+        schedtrace_ms: env.schedtrace_ms,
+        hooks: Hooks { tick, ..Hooks::IDLE },
+        ..gort_sched::Config::default()
+    })
+}
+
+/// sysmon's turn: a collection after two minutes without one.
+fn tick(_now_ns: u64) {
+    if let Some(collector) = gort_gc::existing() {
+        collector.poll();
+    }
+}
+
+/// Makes the process-wide collector and its heap, unless they exist.
+pub(crate) fn make_collector(options: &Options, env: &Env) -> Result<(), BootError> {
+    if gort_gc::existing().is_some() {
+        return Ok(());
+    }
+    // Somebody else may make it at this moment; then it is there all the same.
+    let _ = gort_gc::configure(gort_gc::Config {
+        memory_limit: options.memory_limit.or(env.memory_limit).flatten(),
+        gctrace: env.gctrace,
+        pin_checks: env.pin_checks,
+        clobber_free: env.clobber_free,
+        host: Arc::new(Host),
+        ..gort_gc::Config::default()
+    });
+    gort_gc::default_collector()?;
+    Ok(())
+}
+
+static PERCENT: Rank = Rank { layer: layer::BOOT, n: 2, name: "boot.gc_percent" };
+
+/// Boots that have switched collection off and not yet on, and the percent for then.
+#[derive(Debug)]
+struct Pending {
+    boots: u32,
+    percent: Option<u32>,
+}
+
+static PENDING: Lock<Pending> = Lock::new(&PERCENT, Pending { boots: 0, percent: None });
+
+/// Stage 10: collection stays off until stage 14.
+pub(crate) fn set_up_collector(options: &Options, env: &Env) {
+    let mut pending = PENDING.lock();
+    let before = gort_gc::set_gc_percent(None);
+    if pending.boots == 0 {
+        pending.percent = before;
+    }
+    if let Some(percent) = options.gc_percent.or(env.gc_percent) {
+        pending.percent = percent;
+    }
+    pending.boots += 1;
+    if let Some(limit) = options.memory_limit.or(env.memory_limit) {
+        gort_gc::set_memory_limit(limit);
+    }
+}
+
+/// Stage 14.
+pub(crate) fn collection_on() {
+    let mut pending = PENDING.lock();
+    pending.boots = pending.boots.saturating_sub(1);
+    gort_gc::set_gc_percent(pending.percent);
+}
+
+/// The collector's host: its tasks run on threads of their own, as it outlives any one runtime;
+/// who waits for it parks as what it is, goroutine or thread.
+#[derive(Debug)]
+struct Host;
+
+impl WorkerHost for Host {
+    fn spawn(&self, kind: WorkerKind, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        ThreadHost.spawn(
+            kind,
+            Box::new(move || {
+                let _helper = HelperThread::register();
+                body();
+            }),
+        )
+    }
+
+    fn parker(&self) -> Arc<dyn Parker> {
+        Arc::new(TicketParker { state: Lock::new(&PARKER, Parking::default()) })
+    }
+
+    fn yield_now(&self) {
+        thread::yield_now();
+    }
+
+    fn sleep(&self, time: Duration) {
+        if thread::goroutine_id().is_some() { thread::sleep(time) } else { ThreadHost.sleep(time) }
+    }
+
+    fn should_yield(&self) -> bool {
+        false
+    }
+
+    fn cpus(&self) -> usize {
+        ThreadHost.cpus()
+    }
+
+    fn task(&self) -> u64 {
+        thread::goroutine_id().unwrap_or_else(|| ThreadHost.task() | OF_THREAD)
+    }
+
+    fn describe_task(&self, task: u64) -> String {
+        if task & OF_THREAD != 0 {
+            ThreadHost.describe_task(task & !OF_THREAD)
+        } else {
+            format!("goroutine {task}")
+        }
+    }
+}
+
+/// Marks a task number as a thread's.
+const OF_THREAD: u64 = 1 << 63;
+
+static PARKER: Rank = Rank { layer: layer::GC, n: 15, name: "boot.gc_parker" };
+
+#[derive(Debug, Default)]
+struct Parking {
+    set: bool,
+    waiter: Option<Ticket>,
+}
+
+/// A binary semaphore on the scheduler's one way to wait.
+struct TicketParker {
+    state: Lock<Parking>,
+}
+
+impl Parker for TicketParker {
+    fn park(&self, timeout: Option<Duration>) {
+        let ticket = {
+            let mut state = self.state.lock();
+            if core::mem::take(&mut state.set) {
+                return;
+            }
+            let ticket = Ticket::open();
+            state.waiter = Some(ticket);
+            ticket
+        };
+        let code = match timeout {
+            None => ticket.wait(WaitReason::Collect),
+            Some(t) => ticket.wait_until(WaitReason::Collect, thread::deadline_after(t)),
+        };
+        let mut state = self.state.lock();
+        state.waiter = None;
+        // A wake that came too late for the ticket is used up here.
+        state.set = false;
+        drop(state);
+        if code == gort_sched::park::SHUTDOWN {
+            unwind();
+        }
+    }
+
+    fn unpark(&self) {
+        let waiter = {
+            let mut state = self.state.lock();
+            state.set = true;
+            state.waiter.take()
+        };
+        if let Some(ticket) = waiter
+            && ticket.claim(0)
+        {
+            ticket.wake();
+        }
+    }
+}
