@@ -25,12 +25,6 @@ pub(crate) struct RunQueue<T, const N: usize = CAPACITY> {
     slots: [AtomicPtr<T>; N],
 }
 
-/// The queue was full: the item, and the older half of the queue, which now belong to the caller.
-pub(crate) struct Overflow<T, const N: usize> {
-    pub(crate) batch: [*mut T; N],
-    pub(crate) len: usize,
-}
-
 impl<T, const N: usize> RunQueue<T, N> {
     const MASK: u32 = {
         assert!(N.is_power_of_two() && N >= 4);
@@ -60,10 +54,10 @@ impl<T, const N: usize> RunQueue<T, N> {
         if n > N as u32 { 0 } else { n }
     }
 
-    /// Owner: appends an item. If the ring is full, the older half and the item are returned
-    /// instead, oldest first.
+    /// Owner: appends an item. If the ring is full, the older half and the item are handed to
+    /// `spill` instead, oldest first.
     #[inline]
-    pub(crate) fn push(&self, item: *mut T) -> Result<(), Overflow<T, N>> {
+    pub(crate) fn push(&self, item: *mut T, spill: &mut dyn FnMut(*mut T)) {
         loop {
             // ORDER: Acquire ⇐ `pop`, `steal_into`: the slot was read out before head passed it.
             let head = self.head.0.load(Acquire);
@@ -74,27 +68,34 @@ impl<T, const N: usize> RunQueue<T, N> {
                 self.slot(tail).store(item, Relaxed);
                 // ORDER: Release ⇒ `steal_into`: the slot, and all behind the pointer.
                 self.tail.0.store(tail.wrapping_add(1), Release);
-                return Ok(());
+                return;
             }
-            if let Some(overflow) = self.spill(head, item) {
-                return Err(overflow);
+            if self.spill(head, item, spill) {
+                return;
             }
             // A thief made room between the two looks.
         }
     }
 
+    /// Never inlined: its buffer must not lie in the frames of goroutines that park, whose stacks
+    /// are to cost one page.
     #[cold]
-    fn spill(&self, head: u32, item: *mut T) -> Option<Overflow<T, N>> {
-        let half = N as u32 / 2;
+    #[inline(never)]
+    fn spill(&self, head: u32, item: *mut T, spill: &mut dyn FnMut(*mut T)) -> bool {
+        let half = N / 2;
         let mut batch = [core::ptr::null_mut(); N];
-        for i in 0..half {
+        for (i, slot) in batch[..half].iter_mut().enumerate() {
             // ORDER: Relaxed — the owner wrote these slots itself.
-            batch[i as usize] = self.slot(head.wrapping_add(i)).load(Relaxed);
+            *slot = self.slot(head.wrapping_add(i as u32)).load(Relaxed);
         }
+        let after = head.wrapping_add(half as u32);
         // ORDER: Release ⇒ `push`: the slots were read out. Relaxed on failure: they were not ours.
-        self.head.0.compare_exchange(head, head.wrapping_add(half), Release, Relaxed).ok()?;
-        batch[half as usize] = item;
-        Some(Overflow { batch, len: half as usize + 1 })
+        if self.head.0.compare_exchange(head, after, Release, Relaxed).is_err() {
+            return false;
+        }
+        batch[half] = item;
+        batch[..=half].iter().for_each(|&g| spill(g));
+        true
     }
 
     /// Owner: takes the oldest item.
@@ -179,16 +180,15 @@ mod tests {
             for op in ops {
                 match op {
                     0 | 1 => {
-                        match queue.push(item(next)) {
-                            Ok(()) => model.push_back(next),
-                            Err(spilled) => {
-                                prop_assert_eq!(model.len(), 8);
-                                let mut want: Vec<usize> = model.drain(..4).collect();
-                                want.push(next);
-                                let got: Vec<usize> =
-                                    spilled.batch[..spilled.len].iter().map(|p| *p as usize).collect();
-                                prop_assert_eq!(got, want);
-                            }
+                        let mut got = Vec::new();
+                        queue.push(item(next), &mut |p| got.push(p as usize));
+                        if got.is_empty() {
+                            model.push_back(next);
+                        } else {
+                            prop_assert_eq!(model.len(), 8);
+                            let mut want: Vec<usize> = model.drain(..4).collect();
+                            want.push(next);
+                            prop_assert_eq!(got, want);
                         }
                         next += 1;
                     }
@@ -240,19 +240,14 @@ mod tests {
             })
             .collect();
         let mut all = Vec::new();
-        let mut push = |p: *mut u8| {
-            if let Err(o) = queue.push(p) {
-                all.extend(o.batch[..o.len].iter().map(|p| *p as usize));
-            }
-        };
-        (1..=ITEMS).for_each(|n| push(item(n)));
+        for n in 1..=ITEMS {
+            queue.push(item(n), &mut |p| all.push(p as usize));
+        }
         // One end marker a thief; what spills is handed in again until all have ended.
         let mut ended = 0;
         while ended < 3 {
             while queue.len() < 3 {
-                if queue.push(item(usize::MAX)).is_err() {
-                    break;
-                }
+                queue.push(item(usize::MAX), &mut |p| all.push(p as usize));
             }
             std::thread::yield_now();
             ended = thieves.iter().filter(|t| t.is_finished()).count();

@@ -111,13 +111,11 @@ fn requeue(m: &M, g: *mut G) {
 /// Appends to the local queue; what does not fit goes to the injector in one batch.
 #[inline]
 pub(crate) fn push_local(s: &Scheduler, p: &P, g: *mut G) {
-    if let Err(over) = p.runq.push(g) {
+    p.runq.push(g, &mut |g| {
         // ORDER: Relaxed — a figure.
-        s.injected.fetch_add(over.len, Relaxed);
-        for &g in &over.batch[..over.len] {
-            s.injector.push(crate::g::GRef(g));
-        }
-    }
+        s.injected.fetch_add(1, Relaxed);
+        s.injector.push(crate::g::GRef(g));
+    });
 }
 
 /// A parked goroutine becomes runnable: it will run next on this P, and what was to run next
