@@ -332,17 +332,29 @@ fn release_thread_after_unwinding(g: *mut G) {
 }
 
 /// Makes a goroutine run whose ticket the caller has claimed and woken, and which is parked.
+///
+/// Wakers hold no lock, so this is where a goroutine that lost its P while it computed notices,
+/// and waits for another: one that only ever wakes others would else run beside the processors
+/// for good.
 #[inline]
 pub(crate) fn ready(g: *mut G) {
     // SAFETY: G-MEM — the record lives; G-OWN — the winner of the ticket owns it.
     let sched = unsafe { (*g).sched };
-    match handoff::try_enter() {
+    match handoff::try_enter().or_else(regain) {
         Some((m, inside)) if core::ptr::eq(m.sched, sched) => {
             schedule::make_ready(m, g);
             drop(inside);
         }
         _ => ready_from_outside(g),
     }
+}
+
+/// A processor for a goroutine that has lost its own, where it may be switched out.
+#[cold]
+fn regain() -> Option<(&'static M, handoff::Inside)> {
+    // SAFETY: M-OWN — a non-null word is this thread's M. G-OWN — the caller is what runs.
+    let g = unsafe { M::current().as_ref().and_then(|m| m.cur.get().as_ref()) }?;
+    (g.no_park.get() == 0 && g.thread_locks.get() == 0).then(handoff::enter)
 }
 
 /// The same by a plain thread, a thread that lost its P, or another scheduler.

@@ -1,7 +1,8 @@
 //! sysmon: a thread without a P that sees to it that no P is lost.
 //!
 //! It sleeps 20 µs, after 50 rounds without a find twice as long each time, up to 10 ms, and for
-//! as long as all Ps are idle. Each round it looks at every P that a thread holds:
+//! as long as all Ps are idle. A find is a thread that blocks; a slice that is over is none: the
+//! next one is 10 ms away. Each round it looks at every P that a thread holds:
 //! - the thread said that it may block, and has been outside the runtime since the last look:
 //!   the P is taken away, if somebody can use it;
 //! - the same time slice for 10 ms: the slice is declared over; and if the goroutine computes
@@ -38,7 +39,9 @@ pub(crate) fn run(s: &Scheduler) {
     let (mut traced, mut trimmed) = (clock::nanos(), clock::nanos());
     while s.life() != EXITING {
         if s.supply.look().idle() == s.procs() && deep_sleep(s) {
-            (quiet, nap) = (0, SHORTEST);
+            // One quick look, and then less and less often: a program that works in short bursts
+            // would otherwise be interrupted fifty times after each.
+            (quiet, nap) = (PATIENCE, SHORTEST);
         }
         clock::pause(nap);
         let now = clock::nanos();
@@ -82,7 +85,7 @@ fn deep_sleep(s: &Scheduler) -> bool {
 /// One round: asks all suspects, one barrier for all of them, then takes what can be taken.
 fn look(s: &Scheduler, now: u64) -> bool {
     let mut asked = false;
-    let mut found = false;
+    let mut blocks = false;
     for p in &s.ps {
         // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
         let Some(m) = (unsafe { p.holder().as_ref() }) else { continue };
@@ -111,15 +114,16 @@ fn look(s: &Scheduler, now: u64) -> bool {
             let Some(m) = (unsafe { p.holder().as_ref() }) else { continue };
             // ORDER: Acquire — our own request, or none.
             if m.request.load(Acquire) == handoff::ASKED && handoff::retake(m, p) {
+                // ORDER: Relaxed — a hint.
+                blocks |= m.blocking.load(Relaxed);
                 bump(&p.counts.handoffs, 1);
                 p.seen.set((p.begin_slice(), now));
                 s.hand_off(p);
-                found = true;
             }
         }
     }
     rescue(s, now);
-    found
+    blocks
 }
 
 /// Whether somebody could use the P: work in its queue, in the injector, a due timer, a thread
