@@ -5,6 +5,7 @@ use crate::waiter::{Kind, Outcome, Queue, Waiter, WakeList};
 use crate::{MutexGuard, rank, wait_in};
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
@@ -39,6 +40,8 @@ pub struct Condvar {
 unsafe impl Sync for Condvar {}
 // SAFETY: WAIT-1, and nothing in it belongs to a thread.
 unsafe impl Send for Condvar {}
+impl UnwindSafe for Condvar {}
+impl RefUnwindSafe for Condvar {}
 
 /// Whether a wait with a limit ended because of it.
 #[derive(Debug, PartialEq, Eq, Copy, Clone)]

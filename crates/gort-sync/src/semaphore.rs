@@ -4,6 +4,7 @@ use crate::waiter::{Kind, Outcome, Queue, Waiter, WakeList};
 use crate::{rank, wait_in};
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
@@ -34,6 +35,8 @@ struct State {
 unsafe impl Sync for Semaphore {}
 // SAFETY: WAIT-1, and nothing in it belongs to a thread.
 unsafe impl Send for Semaphore {}
+impl UnwindSafe for Semaphore {}
+impl RefUnwindSafe for Semaphore {}
 
 impl Semaphore {
     /// A stock of `permits`.

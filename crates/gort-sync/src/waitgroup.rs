@@ -4,6 +4,7 @@ use crate::waiter::{Kind, Outcome, Queue, Waiter, WakeList};
 use crate::{rank, wait_in};
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
 use gort_sys::atomic::{AtomicIsize, Ordering};
@@ -41,6 +42,8 @@ struct Group {
 unsafe impl Sync for Group {}
 // SAFETY: WAIT-1, and nothing in it belongs to a thread.
 unsafe impl Send for Group {}
+impl UnwindSafe for WaitGroup {}
+impl RefUnwindSafe for WaitGroup {}
 
 impl WaitGroup {
     /// A group of none.

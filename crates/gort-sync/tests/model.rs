@@ -240,7 +240,7 @@ impl Textbook {
         };
         if wait {
             match end {
-                Some(end) => drop(self.ends.insert(id, end)),
+                Some(end) => _ = self.ends.insert(id, end),
                 None => self.senders.push_back(id),
             }
         }
@@ -267,7 +267,7 @@ impl Textbook {
         };
         if wait {
             match end {
-                Some(end) => drop(self.ends.insert(id, end)),
+                Some(end) => _ = self.ends.insert(id, end),
                 None => self.receivers.push_back(id),
             }
         }
@@ -313,7 +313,7 @@ fn check_waiters(cap: usize, steps: &[Step]) {
     for (id, step) in steps.iter().enumerate() {
         let id = id as u64;
         let (s1, r1, mint1, ends1) = (s.clone(), r.clone(), mint.clone(), Arc::clone(&ends));
-        let tell = move |end| drop(ends1.lock().unwrap().insert(id, end));
+        let tell = move |end| _ = ends1.lock().unwrap().insert(id, end);
         let mut off = || {
             let (on, off) = bounded(0);
             off_switches.insert(id, on);
@@ -392,7 +392,7 @@ fn check_waiters(cap: usize, steps: &[Step]) {
     book.close();
     settle(&ends, &book.ends);
     tasks.into_iter().for_each(|task| task.join());
-    assert_eq!(r.try_iter().map(|coin| coin.value).collect::<Vec<_>>(), book.queue);
+    assert_eq!(r.try_iter().map(|coin| coin.value).collect::<VecDeque<_>>(), book.queue);
     assert_eq!(mint.alive(), 0);
 }
 

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 /// Where a body runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
+pub(crate) enum World {
     Threads,
     Goroutines,
 }
 
 /// Something that was started.
-pub enum Task<T> {
+pub(crate) enum Task<T> {
     Thread(std::thread::JoinHandle<T>),
     Goroutine(gort_sched::JoinHandle<T>),
 }
 
 impl World {
     /// Starts `f` beside the caller.
-    pub fn go<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    pub(crate) fn go<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> Task<T> {
         match self {
             World::Threads => Task::Thread(std::thread::spawn(f)),
             World::Goroutines => Task::Goroutine(gort_sched::go(f)),
@@ -29,11 +29,11 @@ impl World {
 }
 
 impl<T> Task<T> {
-    pub fn join(self) -> T {
+    pub(crate) fn join(self) -> T {
         self.try_join().expect("the task did not panic")
     }
 
-    pub fn try_join(self) -> std::thread::Result<T> {
+    pub(crate) fn try_join(self) -> std::thread::Result<T> {
         match self {
             Task::Thread(handle) => handle.join(),
             Task::Goroutine(handle) => handle.join(),
@@ -42,41 +42,41 @@ impl<T> Task<T> {
 }
 
 /// Runs `body` in both worlds.
-pub fn both(body: fn(World)) {
+pub(crate) fn both(body: fn(World)) {
     body(World::Threads);
     gort_sched::testing::run(2, move || body(World::Goroutines));
 }
 
 /// Long enough for others to get where they wait.
-pub fn pause() {
+pub(crate) fn pause() {
     gort_sync::sleep(ms(5));
 }
 
-pub fn ms(n: u64) -> Duration {
+pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
 /// A value whose copies are counted: each must be dropped exactly once.
 #[derive(Debug)]
-pub struct Counted {
-    pub value: u64,
+pub(crate) struct Counted {
+    pub(crate) value: u64,
     alive: Arc<AtomicUsize>,
 }
 
 /// Makes counted values.
 #[derive(Clone, Default)]
-pub struct Mint {
+pub(crate) struct Mint {
     alive: Arc<AtomicUsize>,
 }
 
 impl Mint {
-    pub fn coin(&self, value: u64) -> Counted {
+    pub(crate) fn coin(&self, value: u64) -> Counted {
         self.alive.fetch_add(1, Ordering::Relaxed);
         Counted { value, alive: Arc::clone(&self.alive) }
     }
 
     /// Values that exist.
-    pub fn alive(&self) -> usize {
+    pub(crate) fn alive(&self) -> usize {
         self.alive.load(Ordering::Relaxed)
     }
 }
@@ -89,14 +89,14 @@ impl Drop for Counted {
 }
 
 /// A small generator for stress tests.
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
