@@ -43,7 +43,9 @@ fn task() -> Result<Task, String> {
     for word in std::env::args_os().skip(1) {
         match word.to_str() {
             Some("--sequential") => sequential = true,
-            Some(flag) if flag.starts_with("--") => return Err(format!("no option {flag}\n{USAGE}")),
+            Some(flag) if flag.starts_with("--") => {
+                return Err(format!("no option {flag}\n{USAGE}"));
+            }
             _ => words.push(word),
         }
     }

@@ -8,7 +8,7 @@
 //! by all, and grows by compare-and-exchange at the head of a sibling list.
 
 use crate::query::{Query, Trigram};
-use crate::scan::Distinct;
+use crate::scan::Batch;
 use gort::gc::{self, Field, Gc, Mutator, Root, Trace};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -136,14 +136,14 @@ fn dir_path(dir: Gc<'_, Dir>) -> PathBuf {
 pub(crate) struct Index {
     trie: Root<Trie>,
     files: Vec<Root<File>>,
-    distinct: Distinct,
+    batch: Batch,
 }
 
 impl Index {
     pub(crate) fn new() -> Self {
         let mu = gc::pin();
         let trie = mu.alloc(TrieInit { next: [None; 256] });
-        Self { trie: Root::new(&mu, trie), files: Vec::new(), distinct: Distinct::new() }
+        Self { trie: Root::new(&mu, trie), files: Vec::new(), batch: Batch::new() }
     }
 
     /// Adds a file and its trigrams.
@@ -152,8 +152,17 @@ impl Index {
         let file = add_file(&mu, parent.get(&mu), name);
         let number = self.files.len() as u32;
         self.files.push(Root::new(&mu, file));
+        if self.batch.add(number, bytes) {
+            drop(mu);
+            self.finish();
+        }
+    }
+
+    /// Writes what was collected into the posting lists; to be called after the last file.
+    pub(crate) fn finish(&mut self) {
+        let mu = gc::pin();
         let trie = self.trie.get(&mu);
-        self.distinct.of(bytes, |trigram| post(&mu, trie, trigram, number));
+        self.batch.hand_out(|trigram, files| post(&mu, trie, trigram, files));
     }
 
     /// Paths of the files in which the pattern could match.
@@ -171,8 +180,8 @@ fn file_path(file: Gc<'_, File>) -> PathBuf {
     path
 }
 
-/// Appends a file to the list of a trigram.
-fn post(mu: &Mutator, trie: Gc<'_, Trie>, [a, b, c]: Trigram, number: u32) {
+/// Appends files to the list of a trigram.
+fn post(mu: &Mutator, trie: Gc<'_, Trie>, [a, b, c]: Trigram, numbers: &[u32]) {
     let mid = match trie.next[a as usize].load() {
         Some(mid) => mid,
         None => {
@@ -190,19 +199,25 @@ fn post(mu: &Mutator, trie: Gc<'_, Trie>, [a, b, c]: Trigram, number: u32) {
         }
     };
     let list = &low.lists[c as usize];
-    let head = list.load();
+    let mut head = list.load();
+    let mut numbers = numbers;
     if let Some(block) = head {
-        let len = block.len.load(Relaxed);
-        if let Some(place) = block.files.get(len as usize) {
-            place.store(number, Relaxed);
-            block.len.store(len + 1, Relaxed);
-            return;
+        let len = block.len.load(Relaxed) as usize;
+        let (fit, rest) = numbers.split_at(numbers.len().min(BLOCK - len));
+        for (place, number) in block.files[len..].iter().zip(fit) {
+            place.store(*number, Relaxed);
         }
+        block.len.store((len + fit.len()) as u32, Relaxed);
+        numbers = rest;
     }
-    let files: [AtomicU32; BLOCK] = Default::default();
-    files[0].store(number, Relaxed);
-    let block = mu.alloc(PostingInit { len: AtomicU32::new(1), files, next: head });
-    list.store(mu, Some(block));
+    for chunk in numbers.chunks(BLOCK) {
+        let files: [AtomicU32; BLOCK] =
+            std::array::from_fn(|i| AtomicU32::new(chunk.get(i).copied().unwrap_or(0)));
+        let len = AtomicU32::new(chunk.len() as u32);
+        let block = mu.alloc(PostingInit { len, files, next: head });
+        list.store(mu, Some(block));
+        head = Some(block);
+    }
 }
 
 /// The files of a trigram, ascending.

@@ -75,8 +75,7 @@ impl Query {
                 left.unwrap_or_default()
             }
             Self::One(parts) => {
-                let mut files: Vec<u32> =
-                    parts.iter().flat_map(|p| p.files(count, list)).collect();
+                let mut files: Vec<u32> = parts.iter().flat_map(|p| p.files(count, list)).collect();
                 files.sort_unstable();
                 files.dedup();
                 files

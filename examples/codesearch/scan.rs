@@ -9,35 +9,93 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     bytes[..bytes.len().min(8 << 10)].contains(&0)
 }
 
-/// Finds the distinct trigrams of one file after another.
-pub(crate) struct Distinct {
-    /// One bit for each of the 2^24 trigrams.
+/// Collects the distinct trigrams of many files, and hands them out sorted: so each posting list is
+/// touched once for many files, and neighbours lie near each other.
+pub(crate) struct Batch {
+    /// One bit for each trigram of the file at hand; see [`bit_of`].
     seen: Vec<u64>,
-    found: Vec<u32>,
+    /// Trigram << 8 | place in `files`.
+    pairs: Vec<u32>,
+    /// The numbers of the files in this batch, at most 256.
+    files: Vec<u32>,
+    /// The other buffer of the sort.
+    spare: Vec<u32>,
 }
 
-impl Distinct {
+impl Batch {
+    /// Pairs at which a batch is full.
+    const FULL: usize = 128 << 10;
+
     pub(crate) fn new() -> Self {
-        Self { seen: vec![0; 1 << 18], found: Vec::new() }
+        let seen = vec![0; (1 << 15) + (1 << 18)];
+        Self { seen, pairs: Vec::new(), files: Vec::new(), spare: Vec::new() }
     }
 
-    /// Calls `each` once for every trigram in `bytes`.
-    pub(crate) fn of(&mut self, bytes: &[u8], mut each: impl FnMut(Trigram)) {
-        let mut code = 0u32;
-        for (i, &b) in bytes.iter().enumerate() {
-            code = (code << 8 | u32::from(b)) & 0xff_ffff;
-            let (word, bit) = ((code >> 6) as usize, 1u64 << (code & 63));
-            if i >= 2 && self.seen[word] & bit == 0 {
+    /// Adds a file. `true`: the batch is full, and must be handed out.
+    pub(crate) fn add(&mut self, file: u32, bytes: &[u8]) -> bool {
+        let (from, place) = (self.pairs.len(), self.files.len() as u32);
+        self.files.push(file);
+        for w in bytes.windows(3) {
+            let code = u32::from_be_bytes([0, w[0], w[1], w[2]]);
+            let (word, bit) = bit_of(code);
+            if self.seen[word] & bit == 0 {
                 self.seen[word] |= bit;
-                self.found.push(code);
+                self.pairs.push(code << 8 | place);
             }
         }
-        for code in self.found.drain(..) {
-            self.seen[(code >> 6) as usize] = 0;
-            let [_, a, b, c] = code.to_be_bytes();
-            each([a, b, c]);
+        for pair in &self.pairs[from..] {
+            self.seen[bit_of(pair >> 8).0] = 0;
         }
+        self.files.len() == 256 || self.pairs.len() >= Self::FULL
     }
+
+    /// Calls `each` for every trigram of the batch, with the files that have it, ascending; then the
+    /// batch is empty.
+    pub(crate) fn hand_out(&mut self, mut each: impl FnMut(Trigram, &[u32])) {
+        for shift in [8, 20] {
+            self.sort_by(shift);
+        }
+        let mut files = Vec::with_capacity(256);
+        for group in self.pairs.chunk_by(|a, b| a >> 8 == b >> 8) {
+            files.clear();
+            files.extend(group.iter().map(|pair| self.files[(pair & 0xff) as usize]));
+            let [a, b, c, _] = group[0].to_be_bytes();
+            each([a, b, c], &files);
+        }
+        self.pairs.clear();
+        self.files.clear();
+    }
+
+    /// Sorts by twelve bits from `shift` on, keeping the order of equals.
+    fn sort_by(&mut self, shift: u32) {
+        let digit = |pair: u32| (pair >> shift) as usize & 0xfff;
+        let mut starts = vec![0u32; 4096];
+        for &pair in &self.pairs {
+            starts[digit(pair)] += 1;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += std::mem::replace(start, sum);
+        }
+        self.spare.resize(self.pairs.len(), 0);
+        for &pair in &self.pairs {
+            let start = &mut starts[digit(pair)];
+            self.spare[*start as usize] = pair;
+            *start += 1;
+        }
+        std::mem::swap(&mut self.pairs, &mut self.spare);
+    }
+}
+
+/// Where the bit of a trigram is: those of three ASCII bytes lie together in the first 256 KiB, which a
+/// core's own cache holds.
+fn bit_of(code: u32) -> (usize, u64) {
+    let word = if code & 0x80_8080 == 0 {
+        (code >> 2 & 0x1f_c000 | code >> 1 & 0x3f80 | code & 0x7f) >> 6
+    } else {
+        (1 << 15) + (code >> 6)
+    };
+    (word as usize, 1 << (code & 63))
 }
 
 /// The lines of a file that match, as they are printed; empty if none does.

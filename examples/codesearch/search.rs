@@ -46,6 +46,7 @@ fn build(dir: PathBuf, counts: &Arc<Counts>) -> Vec<Index> {
                 for file in contents {
                     index.add(&file.dir, file.name, &file.bytes);
                 }
+                index.finish();
                 index
             })
         })

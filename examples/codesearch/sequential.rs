@@ -2,7 +2,7 @@
 
 use crate::query::{Query, Trigram};
 use crate::report::Counts;
-use crate::scan::{self, Distinct};
+use crate::scan::{self, Batch};
 use crate::search::order;
 use regex::bytes::Regex;
 use std::io::{self, Write};
@@ -17,18 +17,24 @@ type Mid = [Option<Box<Low>>; 256];
 struct Index {
     trie: Vec<Option<Box<Mid>>>,
     files: Vec<PathBuf>,
-    distinct: Distinct,
+    batch: Batch,
 }
 
 impl Index {
     fn add(&mut self, path: PathBuf, bytes: &[u8]) {
         let number = self.files.len() as u32;
         self.files.push(path);
+        if self.batch.add(number, bytes) {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
         let trie = &mut self.trie;
-        self.distinct.of(bytes, |[a, b, c]| {
+        self.batch.hand_out(|[a, b, c], files| {
             let mid = trie[a as usize].get_or_insert_with(|| Box::new([const { None }; 256]));
             let low = mid[b as usize].get_or_insert_with(|| Box::new([const { Vec::new() }; 256]));
-            low[c as usize].push(number);
+            low[c as usize].extend_from_slice(files);
         });
     }
 
@@ -42,11 +48,8 @@ impl Index {
 /// Searches; prints the matching lines in the order of their paths.
 pub(crate) fn run(pattern: &Regex, query: &Query, dir: &Path) -> io::Result<Arc<Counts>> {
     let counts = Arc::new(Counts::default());
-    let mut index = Index {
-        trie: (0..256).map(|_| None).collect(),
-        files: Vec::new(),
-        distinct: Distinct::new(),
-    };
+    let mut index =
+        Index { trie: (0..256).map(|_| None).collect(), files: Vec::new(), batch: Batch::new() };
     let mut todo = vec![dir.to_path_buf()];
     while let Some(dir) = todo.pop() {
         match std::fs::read_dir(&dir) {
@@ -61,6 +64,7 @@ pub(crate) fn run(pattern: &Regex, query: &Query, dir: &Path) -> io::Result<Arc<
             Err(e) => counts.unreadable(&dir, &e),
         }
     }
+    index.finish();
     let numbers = query.files(index.files.len() as u32, &mut |t| index.posted(t));
     let mut paths: Vec<&PathBuf> = numbers.iter().map(|&n| &index.files[n as usize]).collect();
     paths.sort_unstable_by(|a, b| order(a, b));

@@ -50,4 +50,12 @@ pub use stages::Boot;
 #[doc(hidden)]
 pub mod __private {
     pub use linkme;
+
+    /// What the attribute macros give: `migrate` only where the program wrote `unsafe(migrate)`.
+    pub fn options(migrate: bool) -> crate::Options {
+        use gort_sched::Migrate;
+        // SAFETY: MIGRATE-1 — the attribute's argument is the program's promise.
+        let migrate = if migrate { unsafe { Migrate::yes() } } else { Migrate::NO };
+        crate::Options { migrate, ..crate::Options::default() }
+    }
 }

@@ -1,5 +1,6 @@
 //! What a program asks of its boot. What it says here goes before the environment.
 
+use gort_sched::Migrate;
 use std::time::Duration;
 
 /// Settings of a boot.
@@ -13,8 +14,8 @@ pub struct Options {
     pub gc_percent: Option<Option<u32>>,
     /// Memory limit in bytes (`Some(None)`: none).
     pub memory_limit: Option<Option<u64>>,
-    /// Goroutines migrate between threads.
-    pub migrate: bool,
+    /// Whether goroutines may resume on another thread than they parked on.
+    pub migrate: Migrate,
     /// The environment is not looked at.
     pub ignore_env: bool,
     /// How long a shut-down waits for goroutines that neither park nor end.
@@ -28,7 +29,7 @@ impl Default for Options {
             stack_bytes: None,
             gc_percent: None,
             memory_limit: None,
-            migrate: false,
+            migrate: Migrate::NO,
             ignore_env: false,
             patience: Duration::from_secs(5),
         }

@@ -215,7 +215,8 @@ impl Builder {
     /// No goroutine parks while it holds a borrow of, or anything tied to, thread-local state: a
     /// `LocalKey::with` that is still running, a `std::sync::MutexGuard`, a lock of stdout.
     pub unsafe fn migrate(mut self) -> Self {
-        self.options.migrate = true;
+        // SAFETY: MIGRATE-1 — the caller's promise.
+        self.options.migrate = unsafe { gort_sched::Migrate::yes() };
         self
     }
 

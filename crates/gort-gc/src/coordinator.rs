@@ -243,13 +243,16 @@ impl Coordinator {
     /// Wakes who waits for a cycle that is done, or everybody at the end.
     fn wake_waiters(&self) {
         let (done, all) = (self.cycles(), self.is_closing());
+        // Waking may take locks of the host: it is done when ours is free again.
+        let mut woken = Vec::new();
         self.waiters.lock().retain(|(number, waiter)| {
             let wake = all || *number <= done;
             if wake {
-                waiter.unpark();
+                woken.push(waiter.clone());
             }
             !wake
         });
+        woken.iter().for_each(|w| w.unpark());
     }
 }
 

@@ -204,7 +204,12 @@ impl Shared {
             Box::new(move || {
                 let task = task;
                 // SAFETY: COLL-1 — the task is counted until it is dropped.
-                body(unsafe { task.0.as_ref() });
+                let shared = unsafe { task.0.as_ref() };
+                // Without its task nobody would ever be collected or woken again, in silence.
+                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(shared)));
+                if ended.is_err() {
+                    gort_sys::fatal!("GC-CYCLE", "the collector's {kind:?} task has panicked");
+                }
             }),
         )
     }

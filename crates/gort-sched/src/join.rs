@@ -44,8 +44,9 @@ pub(crate) struct JoinWord {
 }
 
 impl JoinWord {
+    /// A record that has not lived: it has no handle.
     pub(crate) const fn new() -> Self {
-        Self { word: AtomicUsize::new(0), number: AtomicU32::new(0) }
+        Self { word: AtomicUsize::new(GONE), number: AtomicU32::new(0) }
     }
 
     /// A new life; `detached`: nobody will ask for the result.

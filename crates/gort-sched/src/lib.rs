@@ -44,6 +44,7 @@
 //! - THREAD-1  The record keeps a count on its thread handle.
 //! - THREAD-SCOPE A scope returns after the last of its goroutines has ended.
 //! - DEADLOCK-1 The report runs when nobody else can run, and ends the process.
+//! - MIGRATE-1 A program migrates only where it has written `unsafe` ([`Migrate`]).
 //! - SPAWN-1   The default is a function that gives a scheduler which stays.
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
@@ -87,5 +88,5 @@ mod word;
 pub use deadlock::HelperThread;
 pub use hooks::Hooks;
 pub use join::JoinHandle;
-pub use scheduler::{Config, SchedError, Scheduler, Stats};
+pub use scheduler::{Config, Migrate, SchedError, Scheduler, Stats};
 pub use spawn::{go, set_default};

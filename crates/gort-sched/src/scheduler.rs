@@ -38,8 +38,8 @@ pub struct Config {
     pub main_stack: Class,
     /// Threads at most; one more is a fatal error.
     pub max_threads: u32,
-    /// Goroutines may resume on another thread than they parked on.
-    pub migrate: bool,
+    /// Whether goroutines may resume on another thread than they parked on.
+    pub migrate: Migrate,
     /// How long an idle thread stays before it ends.
     pub idle_thread: Duration,
     /// Milliseconds between `SCHED` lines on standard error; 0: none.
@@ -59,13 +59,37 @@ impl Default for Config {
             stack: Class::DEFAULT,
             main_stack: Class::MAIN,
             max_threads: 10_000,
-            migrate: false,
+            migrate: Migrate::NO,
             idle_thread: Duration::from_secs(10),
             schedtrace_ms: 0,
             no_membarrier: false,
             mprotect_guards: false,
             hooks: Hooks::IDLE,
         }
+    }
+}
+
+/// Whether goroutines may resume on another thread than they parked on. Saying yes is a promise,
+/// so only `unsafe` code can make the value that says so (MIGRATE-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Migrate(bool);
+
+impl Migrate {
+    /// They stay on the thread of their first run.
+    pub const NO: Self = Self(false);
+
+    /// They resume on any thread, as Go's do.
+    ///
+    /// # Safety
+    /// No goroutine parks while it holds a borrow of, or anything tied to, thread-local state: a
+    /// `LocalKey::with` that is still running, a `std::sync::MutexGuard`, a lock of stdout.
+    pub const unsafe fn yes() -> Self {
+        Self(true)
+    }
+
+    /// Whether they may.
+    pub const fn is_on(self) -> bool {
+        self.0
     }
 }
 

@@ -115,7 +115,7 @@ impl Scheduler {
             None => self.record_outside()?,
         };
         let mut flags = 0;
-        if how.migrates.unwrap_or(self.config.migrate) {
+        if how.migrates.unwrap_or(self.config.migrate.is_on()) {
             flags |= MIGRATES;
         }
         if how.main {

@@ -1,6 +1,6 @@
 //! A whole scheduler for the length of one closure, for tests and examples of single layers.
 
-use crate::scheduler::{Config, SchedError, Scheduler};
+use crate::scheduler::{Config, Migrate, SchedError, Scheduler};
 use crate::{JoinHandle, join};
 use std::time::Duration;
 
@@ -15,10 +15,18 @@ pub fn run<T: Send + 'static>(procs: u32, f: impl FnOnce() -> T + Send + 'static
 
 /// As [`run`], with goroutines that migrate between threads.
 ///
+/// # Safety
+/// As [`Migrate::yes`].
+///
 /// # Panics
 /// As [`run`].
-pub fn run_migrating<T: Send + 'static>(procs: u32, f: impl FnOnce() -> T + Send + 'static) -> T {
-    run_with(Config { procs, migrate: true, ..Config::default() }, f)
+pub unsafe fn run_migrating<T: Send + 'static>(
+    procs: u32,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    // SAFETY: MIGRATE-1 — the caller's promise.
+    let migrate = unsafe { Migrate::yes() };
+    run_with(Config { procs, migrate, ..Config::default() }, f)
 }
 
 /// As [`run`], with a whole configuration.

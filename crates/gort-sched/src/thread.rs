@@ -349,7 +349,7 @@ impl Builder {
                 ),
             ));
         }
-        Scheduler::current().ok_or_else(|| {
+        crate::spawn::here().ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::Unsupported,
                 "no goroutine calls, so there is no scheduler to spawn on",

@@ -1,12 +1,23 @@
 //! Goroutines end to end: spawn, join, yield, park, panics, hogs, shut-down.
 
 use gort_sched::park::{Ticket, WaitReason};
-use gort_sched::testing::{run, run_migrating, run_with, try_run};
+use gort_sched::testing::{run, run_with, try_run};
 use gort_sched::thread::{self, Builder};
-use gort_sched::{Config, Scheduler, go};
+use gort_sched::{Config, Migrate, Scheduler, go};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// Nothing in these tests keeps thread-local state over a park.
+fn config(procs: u32, migrate: bool) -> Config {
+    // SAFETY: as said above.
+    let migrate = if migrate { unsafe { Migrate::yes() } } else { Migrate::NO };
+    Config { procs, migrate, ..Config::default() }
+}
+
+fn run_migrating<T: Send + 'static>(procs: u32, f: impl FnOnce() -> T + Send + 'static) -> T {
+    run_with(config(procs, true), f)
+}
 
 #[test]
 fn results_come_back() {
@@ -21,7 +32,7 @@ fn results_come_back() {
 fn many_goroutines_all_run() {
     for procs in [1, 2, 4] {
         for migrate in [false, true] {
-            let config = Config { procs, migrate, ..Config::default() };
+            let config = config(procs, migrate);
             let sum = run_with(config, || {
                 let total = Arc::new(AtomicU64::new(0));
                 let all: Vec<_> = (0..5_000u64)
@@ -175,7 +186,7 @@ fn sleep_and_deadlines() {
 fn a_hog_does_not_stop_the_others() {
     // HANDOFF-1 end to end, with and without membarrier.
     for no_membarrier in [false, true] {
-        let config = Config { procs: 1, migrate: true, no_membarrier, ..Config::default() };
+        let config = Config { no_membarrier, ..config(1, true) };
         run_with(config, || {
             let stop = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&stop);

@@ -35,7 +35,8 @@ impl Frames {
     }
 
     /// Prints them to standard error as Go does: a line with the function, and an indented one
-    /// with file and line. Frames of the runtime above the first foreign one are left out.
+    /// with file and line. Frames of the runtime's inner layers, and of the standard library's
+    /// unwinding, are left out: they are the same below and above every goroutine.
     ///
     /// Symbols are read from the binary, which allocates and takes a lock: not for signal
     /// handlers of a process that goes on.
@@ -45,24 +46,27 @@ impl Frames {
             let mut named = false;
             backtrace::resolve(ip as *mut _, |symbol| {
                 named = true;
-                let mut text = Text::default();
-                if let Some(name) = symbol.name() {
-                    let _ = write!(text, "{name:#}");
+                let mut name = Text::default();
+                if let Some(symbol) = symbol.name() {
+                    let _ = write!(name, "{symbol:#}");
                 }
-                let name = text.as_str();
-                started |= !is_inner(name);
-                if !started || name == "gort_stack_start" {
+                let mut file = Text::default();
+                if let Some(path) = symbol.filename() {
+                    let _ = write!(file, "{}", path.display());
+                }
+                if is_inner(name.as_str(), file.as_str()) {
                     return;
                 }
+                started = true;
                 let mut line = Line::new();
-                let _ = write!(line, "{}\n\t", if name.is_empty() { "?" } else { name });
-                let _ = match (symbol.filename(), symbol.lineno()) {
-                    (Some(file), Some(no)) => writeln!(line, "{}:{no}", file.display()),
+                let _ = write!(line, "{}\n\t", name.as_str());
+                let _ = match symbol.lineno() {
+                    Some(no) if file.len > 0 => writeln!(line, "{}:{no}", file.as_str()),
                     _ => writeln!(line, "{ip:#x}"),
                 };
                 stderr(line.as_bytes());
             });
-            if !named && started {
+            if !named && started && ip != 0 {
                 let mut line = Line::new();
                 let _ = writeln!(line, "?\n\t{ip:#x}");
                 stderr(line.as_bytes());
@@ -74,18 +78,22 @@ impl Frames {
     }
 }
 
-fn is_inner(name: &str) -> bool {
+/// Whether a frame tells the reader nothing about the program.
+fn is_inner(name: &str, file: &str) -> bool {
+    const FILES: [&str; 7] = [
+        "/backtrace-",
+        "/gort-stack/src/",
+        "/gort-sched/src/",
+        "/gort-boot/src/",
+        "/library/std/src/panic",
+        "/library/core/src/panic",
+        "/library/core/src/ops/function.rs",
+    ];
+    const NAMES: [&str; 5] =
+        ["backtrace::", "gort_stack", "gort_sched::", "<gort_sched::", "__restore_rt"];
     name.is_empty()
-        || [
-            "backtrace::",
-            "gort_stack::",
-            "gort_sys::",
-            "gort_sched::",
-            "<gort_sched::",
-            "__restore_rt",
-        ]
-        .iter()
-        .any(|p| name.starts_with(p))
+        || NAMES.iter().any(|n| name.starts_with(n))
+        || FILES.iter().any(|f| file.contains(f))
 }
 
 /// A name in bounded memory; what does not fit is cut.

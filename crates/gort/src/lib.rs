@@ -122,12 +122,11 @@ pub mod boot {
 /// For the attribute macros.
 #[doc(hidden)]
 pub mod __private {
-    use gort_boot::Options;
     use std::process::{ExitCode, Termination};
 
     /// What `#[gort::main]` expands to.
     pub fn main<R: Termination + 'static>(migrate: bool, f: fn() -> R) -> ExitCode {
-        gort_boot::main(Options { migrate, ..Options::default() }, f)
+        gort_boot::main(gort_boot::__private::options(migrate), f)
     }
 
     /// What `#[gort::test]` expands to.
@@ -140,7 +139,7 @@ pub mod __private {
             seed.is_none(),
             "#[gort::test(seed = ..)] asks for the simulator, which this version does not have yet"
         );
-        match gort_boot::try_run(Options { migrate, ..Options::default() }, f) {
+        match gort_boot::try_run(gort_boot::__private::options(migrate), f) {
             Ok(Ok(result)) => result,
             Ok(Err(payload)) => std::panic::resume_unwind(payload),
             Err(e) => panic!("gort: cannot start: {e}"),
