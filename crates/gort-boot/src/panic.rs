@@ -19,7 +19,12 @@ pub(crate) fn report_goroutines() {
 }
 
 fn report(info: &PanicHookInfo<'_>, id: u64, name: Option<&str>) {
-    let message = info.payload_as_str().unwrap_or("Box<dyn Any>");
+    let payload = info.payload();
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("Box<dyn Any>");
     let name = name.map_or_else(|| "<unnamed>".into(), |n| format!("'{n}'"));
     let place = info.location().map_or_else(String::new, |l| format!(" at {l}"));
     // One write: lines of several goroutines do not mix.

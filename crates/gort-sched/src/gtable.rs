@@ -141,7 +141,7 @@ impl GTable {
         // ORDER: Relaxed — only the lock's holder writes.
         // SAFETY: ALLG-1 — the shelf was made above or before.
         let cell = unsafe { &(*shelf.load(Relaxed))[slab % SHELF] };
-        if i % SLAB == 0 {
+        if i.is_multiple_of(SLAB) {
             // SAFETY: the layout is not empty. Memory that is not touched yet costs nothing.
             let new = unsafe { std::alloc::alloc_zeroed(Self::slab_layout()) }.cast::<G>();
             if new.is_null() {

@@ -488,7 +488,7 @@ fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
 /// Visits every other P once, from a random one on, in steps coprime to their number.
 fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
     // SAFETY: P-OWN — g0 is inside and holds `p`.
-    let draw = unsafe { p.own() }.chance.next() as u32;
+    let draw = unsafe { p.own() }.chance.draw() as u32;
     for id in visit_order(s.config.procs, draw) {
         if id == p.id {
             continue;

@@ -154,6 +154,10 @@ pub struct Scheduler {
     pub(crate) next_id: AtomicU64,
     pub(crate) stacks: StackPool,
     /// Records of all Ms; never moved, freed with the scheduler.
+    #[expect(
+        clippy::vec_box,
+        reason = "threads hold pointers to the records, which must not move"
+    )]
     pub(crate) ms: Lock<Vec<Box<M>>>,
     pub(crate) threads: Lock<Vec<ThreadHandle<()>>>,
     pub(crate) asymmetric: bool,

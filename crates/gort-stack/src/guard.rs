@@ -106,7 +106,7 @@ fn each(
 /// As [`install`].
 unsafe fn install_batch(class: Class, low: usize, count: usize) -> bool {
     const MOST: usize = 256;
-    if count > MOST || count < 2 {
+    if !(2..=MOST).contains(&count) {
         return false;
     }
     let mut parts = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; MOST];

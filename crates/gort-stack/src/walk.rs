@@ -34,6 +34,11 @@ impl Frames {
         frames
     }
 
+    /// Whether the walk came to the oldest frame of the stack.
+    pub fn is_whole(&self) -> bool {
+        !self.cut && self.len > 0
+    }
+
     /// Prints them to standard error as Go does: a line with the function, and an indented one
     /// with file and line. Frames of the runtime's inner layers, and of the standard library's
     /// unwinding, are left out: they are the same below and above every goroutine.

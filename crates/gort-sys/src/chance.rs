@@ -23,7 +23,7 @@ impl Chance {
 
     /// The next 64 bits.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         let mut x = self.0;
         x ^= x >> 12;
         x ^= x << 25;
@@ -35,6 +35,6 @@ impl Chance {
     /// A number below `n`, or 0 if `n` is 0; the bias is below n / 2^32 (Lemire's product).
     #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
-        (((self.next() >> 32) * u64::from(n)) >> 32) as u32
+        (((self.draw() >> 32) * u64::from(n)) >> 32) as u32
     }
 }

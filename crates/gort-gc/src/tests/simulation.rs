@@ -301,7 +301,7 @@ proptest! {
 fn is_caught(mutant: Mutant, tries: u32) -> bool {
     let mut rng = gort_sys::chance::Chance::seed(u64::from(mutant as u8) + 1);
     (0..tries).any(|i| {
-        let ops = (0..500).map(|_| (rng.next() as u32).to_le_bytes()).collect();
+        let ops = (0..500).map(|_| (rng.draw() as u32).to_le_bytes()).collect();
         let burst = 1 + i as usize % 3;
         let sim = AssertUnwindSafe(|| Sim::<2>::new(ops, burst, mutant).run());
         catch_unwind(sim).is_err()
