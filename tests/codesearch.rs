@@ -127,7 +127,7 @@ fn goes_on_past_what_cannot_be_read() {
     let dir = fresh("unreadable");
     fs::write(dir.join("good"), "needle\n").expect("a file");
     fs::write(dir.join("secret"), "needle\n").expect("a file");
-    fs::set_permissions(dir.join("secret"), fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(dir.join("secret"), fs::Permissions::from_mode(0o000)).expect("a mode");
     let (code, out, err) = codesearch(&[OsStr::new("needle"), dir.as_os_str()]);
     assert_eq!(code, Some(0));
     // Root reads everything; anybody else is told what was left out.

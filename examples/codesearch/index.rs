@@ -59,6 +59,25 @@ struct Posting {
     next: Field<Posting>,
 }
 
+impl Posting {
+    fn len(&self) -> usize {
+        self.len.load(Relaxed) as usize // ORDER: Relaxed — the indexer reads what it wrote itself.
+    }
+
+    /// Appends numbers to a block that holds `len`, and has room for them.
+    fn append(&self, len: usize, numbers: &[u32]) {
+        for (place, number) in self.files[len..].iter().zip(numbers) {
+            place.store(*number, Relaxed); // ORDER: Relaxed — one writer, who is joined before others read.
+        }
+        self.len.store((len + numbers.len()) as u32, Relaxed); // ORDER: Relaxed — as above.
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = u32> + '_ {
+        // ORDER: Relaxed — the indexer has ended, and joining it orders what it wrote.
+        self.files[..self.len()].iter().rev().map(|n| n.load(Relaxed))
+    }
+}
+
 /// Puts the directory that the search began with into the heap.
 pub(crate) fn root_dir(base: PathBuf) -> Root<Dir> {
     let mu = gc::pin();
@@ -202,12 +221,9 @@ fn post(mu: &Mutator, trie: Gc<'_, Trie>, [a, b, c]: Trigram, numbers: &[u32]) {
     let mut head = list.load();
     let mut numbers = numbers;
     if let Some(block) = head {
-        let len = block.len.load(Relaxed) as usize;
+        let len = block.len();
         let (fit, rest) = numbers.split_at(numbers.len().min(BLOCK - len));
-        for (place, number) in block.files[len..].iter().zip(fit) {
-            place.store(*number, Relaxed);
-        }
-        block.len.store((len + fit.len()) as u32, Relaxed);
+        block.append(len, fit);
         numbers = rest;
     }
     for chunk in numbers.chunks(BLOCK) {
@@ -226,8 +242,7 @@ fn posted(trie: Gc<'_, Trie>, [a, b, c]: Trigram) -> Vec<u32> {
     let mut block = low.and_then(|low| low.get().lists[c as usize].load());
     let mut numbers = Vec::new();
     while let Some(b) = block {
-        let len = b.len.load(Relaxed) as usize;
-        numbers.extend(b.files[..len].iter().rev().map(|n| n.load(Relaxed)));
+        numbers.extend(b.newest_first());
         block = b.get().next.load();
     }
     numbers.reverse();

@@ -8,22 +8,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+/// A number that several goroutines count up.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed); // ORDER: Relaxed — a number that publishes nothing.
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed) // ORDER: Relaxed — as above.
+    }
+}
+
 /// Counters of one search.
 #[derive(Default)]
 pub(crate) struct Counts {
-    pub(crate) files: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) binary: AtomicU64,
-    pub(crate) unreadable: AtomicU64,
-    pub(crate) candidates: AtomicU64,
-    pub(crate) matches: AtomicU64,
-    pub(crate) goroutines: AtomicU64,
+    pub(crate) files: Counter,
+    pub(crate) bytes: Counter,
+    pub(crate) binary: Counter,
+    pub(crate) unreadable: Counter,
+    pub(crate) candidates: Counter,
+    pub(crate) matches: Counter,
+    pub(crate) goroutines: Counter,
 }
 
 impl Counts {
     /// Says that something could not be read, and counts it.
     pub(crate) fn unreadable(&self, path: &Path, e: &std::io::Error) {
-        self.unreadable.fetch_add(1, Relaxed);
+        self.unreadable.add(1);
         scan::complain(path, e);
     }
 }
@@ -44,8 +58,8 @@ impl Progress {
                 gort::select! {
                     recv(beat) -> _ => eprint!(
                         "\r{} files, {} MiB indexed\x1b[K",
-                        counts.files.load(Relaxed),
-                        counts.bytes.load(Relaxed) >> 20
+                        counts.files.get(),
+                        counts.bytes.get() >> 20
                     ),
                     recv(stopped) -> _ => break,
                 }
@@ -65,7 +79,7 @@ impl Progress {
 
 /// The report at the end.
 pub(crate) fn print(c: &Counts, wall: Duration, sequential: bool) {
-    let n = |a: &AtomicU64| a.load(Relaxed);
+    let n = Counter::get;
     let mut text = format!(
         "{} matches in {} candidates of {} files, {:.1} MiB ({} binary, {} unreadable)\n",
         n(&c.matches),

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Files that wait for an indexer, and results that wait for the printer.
 const WAITING: usize = 64;
@@ -24,7 +23,7 @@ pub(crate) fn run(pattern: Regex, query: Query, dir: PathBuf) -> io::Result<Arc<
     progress.stop();
     let mut paths: Vec<PathBuf> = parts.iter().flat_map(|p| p.candidates(&query)).collect();
     paths.sort_unstable_by(|a, b| order(a, b));
-    counts.candidates.store(paths.len() as u64, Relaxed);
+    counts.candidates.add(paths.len() as u64);
     check(Arc::new(pattern), paths, &counts)?;
     Ok(counts)
 }
@@ -40,7 +39,7 @@ fn build(dir: PathBuf, counts: &Arc<Counts>) -> Vec<Index> {
     let indexers: Vec<_> = (0..gort::runtime::procs())
         .map(|_| {
             let contents = contents.clone();
-            counts.goroutines.fetch_add(1, Relaxed);
+            counts.goroutines.add(1);
             gort::go(move || {
                 let mut index = Index::new();
                 for file in contents {
@@ -65,7 +64,7 @@ fn check(pattern: Arc<Regex>, paths: Vec<PathBuf>, counts: &Arc<Counts>) -> io::
     for _ in 0..gort::runtime::procs() * 2 {
         let (tasks, results, pattern, counts) =
             (tasks.clone(), results.clone(), Arc::clone(&pattern), Arc::clone(counts));
-        counts.goroutines.fetch_add(1, Relaxed);
+        counts.goroutines.add(1);
         gort::go(move || {
             for (number, path) in tasks {
                 let lines = match std::fs::read(&path) {
@@ -82,7 +81,7 @@ fn check(pattern: Arc<Regex>, paths: Vec<PathBuf>, counts: &Arc<Counts>) -> io::
         });
     }
     drop((tasks, results));
-    counts.goroutines.fetch_add(1, Relaxed);
+    counts.goroutines.add(1);
     gort::go(move || {
         for task in paths.into_iter().enumerate() {
             if feed.send(task).is_err() {
@@ -101,7 +100,7 @@ fn print(results: Receiver<(usize, Vec<u8>)>, counts: &Counts) -> io::Result<()>
         early.insert(number, lines);
         while let Some(lines) = early.remove(&turn) {
             let matches = lines.iter().filter(|&&b| b == b'\n').count();
-            counts.matches.fetch_add(matches as u64, Relaxed);
+            counts.matches.add(matches as u64);
             out.write_all(&lines)?;
             turn += 1;
         }

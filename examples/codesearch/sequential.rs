@@ -8,7 +8,6 @@ use regex::bytes::Regex;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 type Low = [Vec<u32>; 256];
 type Mid = [Option<Box<Low>>; 256];
@@ -68,14 +67,14 @@ pub(crate) fn run(pattern: &Regex, query: &Query, dir: &Path) -> io::Result<Arc<
     let numbers = query.files(index.files.len() as u32, &mut |t| index.posted(t));
     let mut paths: Vec<&PathBuf> = numbers.iter().map(|&n| &index.files[n as usize]).collect();
     paths.sort_unstable_by(|a, b| order(a, b));
-    counts.candidates.store(paths.len() as u64, Relaxed);
+    counts.candidates.add(paths.len() as u64);
     let mut out = io::BufWriter::new(io::stdout());
     for path in paths {
         match std::fs::read(path) {
             Ok(bytes) => {
                 let lines = scan::matches(pattern, path, &bytes);
                 let matches = lines.iter().filter(|&&b| b == b'\n').count();
-                counts.matches.fetch_add(matches as u64, Relaxed);
+                counts.matches.add(matches as u64);
                 out.write_all(&lines)?;
             }
             Err(e) => counts.unreadable(path, &e),
@@ -91,11 +90,11 @@ fn visit(entry: &std::fs::DirEntry, todo: &mut Vec<PathBuf>, index: &mut Index, 
         Ok(kind) if kind.is_dir() => todo.push(path),
         Ok(kind) if kind.is_file() => match std::fs::read(&path) {
             Ok(bytes) if scan::is_binary(&bytes) => {
-                counts.binary.fetch_add(1, Relaxed);
+                counts.binary.add(1);
             }
             Ok(bytes) => {
-                counts.files.fetch_add(1, Relaxed);
-                counts.bytes.fetch_add(bytes.len() as u64, Relaxed);
+                counts.files.add(1);
+                counts.bytes.add(bytes.len() as u64);
                 index.add(path, &bytes);
             }
             Err(e) => counts.unreadable(&path, &e),

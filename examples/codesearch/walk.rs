@@ -12,7 +12,6 @@ use gort::sync::{Semaphore, WaitGroup};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// How many goroutines read the file system at a time.
 const READERS: usize = 32;
@@ -45,7 +44,7 @@ impl Walk {
 
     fn spawn(self: &Arc<Self>, dir: Root<Dir>) {
         self.running.add(1);
-        self.counts.goroutines.fetch_add(1, Relaxed);
+        self.counts.goroutines.add(1);
         let walk = Arc::clone(self);
         gort::go(move || {
             walk.directory(&dir);
@@ -89,11 +88,11 @@ impl Walk {
         self.readers.release(1);
         match read {
             Ok(bytes) if scan::is_binary(&bytes) => {
-                self.counts.binary.fetch_add(1, Relaxed);
+                self.counts.binary.add(1);
             }
             Ok(bytes) => {
-                self.counts.files.fetch_add(1, Relaxed);
-                self.counts.bytes.fetch_add(bytes.len() as u64, Relaxed);
+                self.counts.files.add(1);
+                self.counts.bytes.add(bytes.len() as u64);
                 let contents = Contents { dir: dir.clone(), name: entry.file_name(), bytes };
                 // The indexers receive until the last sender is gone.
                 let _ = self.out.send(contents);

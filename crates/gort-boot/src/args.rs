@@ -107,6 +107,7 @@ mod tests {
             let argc = block.len();
             // Padding that must not be read: pointers that would fault.
             block.extend((0..past).map(|_| core::ptr::without_provenance(1)));
+            // SAFETY: ARGS-1 — the block and its strings live to the end of this test.
             let args = unsafe { Args::from_raw(argc as c_int, block.as_ptr()) };
             let got: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
             let want: Vec<Vec<u8>> = words.into_iter().map(Option::unwrap_or_default).collect();

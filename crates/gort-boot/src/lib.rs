@@ -25,7 +25,7 @@
 //! but the collector's settings.
 //!
 //! # Read in this order
-//! [`stages`] → [`env`] → [`args`] → [`init_tasks`] → `wire` → [`runtime`] → [`exit`] → [`report`](mod@report)
+//! [`stages`] → [`env`](mod@env) → [`args`] → [`init_tasks`] → `wire` → [`runtime`] → [`exit`] → [`report`](mod@report)
 
 pub mod args;
 pub mod env;

@@ -73,6 +73,7 @@
 //! - SPECIAL-1 A special is freed only by a sweep of its span, after its glue was reported done.
 //! - SPARSE-1 A record of a table is touched only where it is mapped, by whom the table's owner permits.
 //! - HEAP-5 The class tables rise, and fit their spans. HOOKS-1 The heap never looks behind a hook's context.
+//! - HOOKS-1 The heap never looks behind a hook's `ctx`; who sets it promises that calls may come from any thread.
 //!
 //! # Locks
 //! `heap.pool` (0) < `heap.setup` (1) < `heap.central` (4) < `heap.specials` (5) < `heap.grow` (6) < `heap.pages` (8) <

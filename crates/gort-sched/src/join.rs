@@ -1,4 +1,4 @@
-//! How a goroutine's end meets its handle: [`JoinWord`], and the [`JoinHandle`] itself.
+//! How a goroutine's end meets its handle: `JoinWord`, and the [`JoinHandle`] itself.
 //!
 //! ```text
 //!  63                    4 3      2      1      0

@@ -37,8 +37,8 @@
 //! - WAKE-ONCE A wait is decided by one claim, and its waiter made runnable once, when its
 //!   context is saved.
 //! - PARK-1    A thread does not end while a ticket of it can be found.
-//! - WAKE-1    No goroutine stays runnable while a P is idle for good ([`wake`]).
-//! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both ([`handoff`]).
+//! - WAKE-1    No goroutine stays runnable while a P is idle for good (`wake`).
+//! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both (`handoff`).
 //! - JOIN-1    A record is used again when its handle is gone and its goroutine is off it.
 //! - TIMER-1   A timer's record in a heap is reached under that heap's lock alone.
 //! - THREAD-1  The record keeps a count on its thread handle.
@@ -53,9 +53,9 @@
 //! `sched.timers`.
 //!
 //! # Read in this order
-//! [`state`] → [`g`] → [`m`] → [`p`] → [`runq`] → [`spawn`] → [`start`] → [`schedule`] →
-//! [`word`] → [`park`] → [`wake`] → [`sleep`] → [`handoff`] → [`sysmon`] → [`timer`] → [`join`] →
-//! [`deadlock`] → [`shutdown`]
+//! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → [`timer`] → [`join`] →
+//! `deadlock` → [`shutdown`]
 
 mod deadlock;
 mod g;

@@ -4,7 +4,7 @@
 //! parks, or a plain thread, which sleeps: the same primitive serves both. A waker first claims
 //! the ticket (one wins), then puts the result where the waiter will look, then wakes it; the
 //! waiter's memory is good until then. Nothing is lost and nobody is woken twice (WAKE-ONCE,
-//! see [`crate::word`]).
+//! see `word`).
 
 use crate::g::G;
 use crate::handoff;

@@ -98,7 +98,7 @@ impl Thread {
         self.0.name()
     }
 
-    /// Lets its next (or present) [`park`] return. Several calls before a park count once.
+    /// Lets its next (or present) [`park()`] return. Several calls before a park count once.
     pub fn unpark(&self) {
         let waiting = {
             let mut token = self.0.token.lock();
@@ -182,7 +182,7 @@ pub fn park() {
     park_deadline(None);
 }
 
-/// As [`park`], at most for a while.
+/// As [`park()`], at most for a while.
 pub fn park_timeout(timeout: Duration) {
     park_deadline(Some(deadline_after(timeout)));
 }

@@ -26,7 +26,7 @@
 //!
 //! # Does not know
 //! How a goroutine is parked, on what it runs, or what runs next: only
-//! [`Ticket`](gort_sched::park::Ticket), the one parking primitive, and `go`.
+//! [`Ticket`], the one parking primitive, and `go`.
 //!
 //! # Invariants
 //! - WAIT-1 A queue, and a waiter that is in it, are touched under the queue's lock only.
@@ -36,15 +36,11 @@
 //! - CHAN-LOCK A channel's buffer, reserved places and queues are touched under its lock only.
 //! - CHAN-SLOT A waiter in a channel's queue of kind `Value` points to a value (sender) or to
 //!   room for one (receiver), of the channel's type.
-//! - CHAN-1 `len + reserved <= cap`.
-//! - CHAN-2 If a receiver waits, the buffer is empty.
-//! - CHAN-3 If a sender waits, the buffer is full, counting reserved places.
-//! - CHAN-4 In a closed channel nobody waits.
+//! - A channel's own four (CHAN-n) stand in `chan/base`, a mutex' three (MUTEX-n) in `raw_mutex`.
 //! - SEL-1 What a select has won is completed with a handle of the same channel, so that the
 //!   types agree.
 //! - SEL-2 A value that a select received is touched only by who names its type.
 //! - LAND-1 A landing's heap room has the layout that it was allocated with, not of size 0.
-//! - MUTEX-1, MUTEX-2, MUTEX-3: the mutex' word; see `raw_mutex`.
 //! - ONCE-1 A once cell's value is written by the one run, and shared only after it.
 //! - MUTEX-DATA The data of a mutex is reached by its holder only.
 //!

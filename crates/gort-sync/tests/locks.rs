@@ -57,6 +57,34 @@ fn mutex_starves_nobody() {
     });
 }
 
+/// On one processor this is certain: whoever is woken comes too late, until he is starving.
+#[test]
+fn mutex_is_handed_over_to_the_starving() {
+    let turns = gort_sched::testing::run(1, || {
+        let (mutex, done) = (Arc::new(Mutex::new(())), Arc::new(AtomicUsize::new(0)));
+        let waiter = {
+            let (mutex, done) = (Arc::clone(&mutex), Arc::clone(&done));
+            gort_sched::go(move || {
+                (0..5).for_each(|_| drop(mutex.lock().unwrap()));
+                done.store(1, Ordering::Relaxed);
+            })
+        };
+        let mut turns = 0;
+        let mut guard = mutex.lock().unwrap();
+        while done.load(Ordering::Relaxed) == 0 && turns < 3000 {
+            gort_sync::sleep(std::time::Duration::from_micros(100));
+            drop(guard);
+            // No other goroutine has run since.
+            guard = mutex.lock().unwrap();
+            turns += 1;
+        }
+        drop(guard);
+        waiter.join().unwrap();
+        turns
+    });
+    assert!(turns < 3000, "the waiter waited to the end");
+}
+
 #[test]
 fn mutex_says_what_std_says() {
     let mut mutex = Mutex::new(3);

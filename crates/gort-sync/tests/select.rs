@@ -276,7 +276,7 @@ fn default_is_chosen_only_if_there_was_such_a_moment() {
     let ((s1, r1), (s2, r2)) = (bounded::<i32>(1), bounded::<i32>(1));
     let (s1b, r1b) = (s1.clone(), r1.clone());
     let (s2b, r2b) = (s2.clone(), r2.clone());
-    let rounds = 1000;
+    let rounds = 20_000;
     let other = std::thread::spawn(move || {
         for _ in 0..rounds {
             start.send(()).unwrap();

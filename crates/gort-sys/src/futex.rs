@@ -34,7 +34,12 @@ pub fn wake(word: *const AtomicU32, count: u32) -> usize {
     // SAFETY: SYS-FUTEX — a wake only uses the address as a key; even a stale address is
     // answered with an error and touches no memory of ours.
     let woken = unsafe {
-        libc::syscall(libc::SYS_futex, word.addr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, count)
+        libc::syscall(
+            libc::SYS_futex,
+            word.addr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            count,
+        )
     };
     if woken > 0 { woken as usize } else { 0 }
 }

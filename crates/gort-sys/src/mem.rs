@@ -11,7 +11,7 @@
 //!
 //! [`Backend`] is the door to whoever owns the pages: [`Linux`] asks the kernel, [`TestBackend`] takes them from
 //! the standard allocator, records every step and refuses those that the table does not have. Every step is charged
-//! to one [`SysStat`], so the sum over all of them is what the process has mapped through this crate (MEM-1).
+//! to one [`SysStat`](crate::SysStat), so the sum over all of them is what the process has mapped through this crate (MEM-1).
 //!
 //! [`Region`] is the same for simple owners, with the state in the type: a step out of order does not compile.
 //!

@@ -5,7 +5,7 @@
 //!
 //! - CHAN-1  `len + reserved <= cap`. A reserved place belongs to a select that has won a send
 //!   case and has not brought its value yet.
-//! - CHAN-2  If a receiver waits (its ticket open), the buffer is empty.
+//! - CHAN-2  If a receiver waits (its ticket open), the buffer is empty and no sender waits.
 //! - CHAN-3  If a sender waits (its ticket open), `len + reserved == cap`.
 //! - CHAN-4  In a closed channel nobody waits.
 //!

@@ -190,12 +190,10 @@ impl<T> Chan<T> {
     pub(crate) unsafe fn put_reserved(&self, value: *const T, wakes: &WakeList) -> Put {
         // SAFETY: CHAN-LOCK and the place are the caller's promise.
         unsafe { self.base.unreserve() };
+        // If a receiver waits, the value goes to it and the place stays free; but then no sender
+        // waits who could be let in (CHAN-2).
         // SAFETY: CHAN-LOCK and the value are the caller's promise.
-        let put = unsafe { self.put(value, wakes) };
-        // The value may have gone straight to a receiver that came meanwhile.
-        // SAFETY: CHAN-LOCK is the caller's promise.
-        unsafe { self.admit(wakes) };
-        put
+        unsafe { self.put(value, wakes) }
     }
 
     /// Takes everything out of the buffer, for the caller to drop without the lock.
