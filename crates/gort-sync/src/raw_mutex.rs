@@ -156,7 +156,7 @@ impl RawMutex {
                 self.lock.release();
                 return None;
             }
-            let starving = !first_time && clock::nanos().saturating_sub(since) > u64::MAX - 1;
+            let starving = !first_time && clock::nanos().saturating_sub(since) > PATIENCE;
             // MUTEX-2: it is locked, so its holder's unlock will look after us.
             let to = (word & !*mine) | QUEUED | if starving { STARVING } else { 0 };
             if self.exchange(word, to) {
