@@ -366,11 +366,13 @@ mod tests {
                     0 => {
                         let r = rec();
                         made.push(r);
+                        // SAFETY: TIMER-1 — in no heap, and freed at the end.
                         unsafe { timers.add(n, r) };
                         model.insert((n, serial), r);
                     }
                     1 => {
                         if let Some((&key, &r)) = model.iter().nth(n as usize % model.len().max(1)) {
+                            // SAFETY: TIMER-1 — it was added to this heap.
                             let (first, second) = unsafe { (timers.remove(r), timers.remove(r)) };
                             prop_assert!(first && !second);
                             model.remove(&key);
@@ -386,6 +388,7 @@ mod tests {
                 prop_assert_eq!(timers.next(), next);
             }
             for r in made {
+                // SAFETY: TIMER-1 — it was added to this heap.
                 unsafe { timers.remove(r) };
                 free_record(r);
             }

@@ -251,7 +251,7 @@ fn names_sizes_and_numbers() {
                     if n == 0 {
                         pad[0]
                     } else {
-                        dig(n - 1) + std::hint::black_box(pad[1] & 1) * 0 + 1
+                        dig(n - 1) + std::hint::black_box(u32::from(pad[1] > 0))
                     }
                 }
                 (thread::current().name().map(String::from), dig(2_000))

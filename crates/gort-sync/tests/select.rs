@@ -8,6 +8,8 @@ use gort_sync::{
     tick, unbounded,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn itself<T>(x: T) -> T {
@@ -268,38 +270,49 @@ fn sends_and_receives_are_equally_likely() {
     assert!((350..650).contains(&sent), "{sent}");
 }
 
+/// Two threads meet here; both leave at nearly the same moment.
+fn meet(arrived: &AtomicUsize, nth: usize) {
+    arrived.fetch_add(1, Ordering::SeqCst);
+    let mut looks = 0u32;
+    while arrived.load(Ordering::SeqCst) < 2 * nth {
+        looks += 1;
+        if looks.is_multiple_of(1000) {
+            std::thread::yield_now();
+        }
+    }
+}
+
 #[test]
 fn default_is_chosen_only_if_there_was_such_a_moment() {
     // One of the two channels is ready at every moment.
-    let (start, started) = bounded::<()>(0);
-    let (end, ended) = bounded::<()>(0);
     let ((s1, r1), (s2, r2)) = (bounded::<i32>(1), bounded::<i32>(1));
-    let (s1b, r1b) = (s1.clone(), r1.clone());
-    let (s2b, r2b) = (s2.clone(), r2.clone());
-    let rounds = 20_000;
+    let r1_too = r1.clone();
+    let (_alive, idle): (Vec<_>, Vec<_>) = (0..100).map(|_| bounded::<i32>(1)).unzip();
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let (there, rounds) = (Arc::clone(&arrived), 2_000);
     let other = std::thread::spawn(move || {
-        for _ in 0..rounds {
-            start.send(()).unwrap();
-            s1.send(1).unwrap();
-            select! {
-                recv(r1) -> _ => {}
-                recv(r2) -> _ => {}
-                default => unreachable!("one was ready"),
-            }
-            end.send(()).unwrap();
-            let _ = r2.try_recv();
+        for round in 0..rounds {
+            meet(&there, 2 * round + 1);
+            s2.send(1).unwrap();
+            let _ = r1_too.try_recv();
+            meet(&there, 2 * round + 2);
         }
-        drop(s2);
     });
-    for _ in 0..rounds {
-        started.recv().unwrap();
-        s2b.send(1).unwrap();
-        let _ = r1b.try_recv();
-        ended.recv().unwrap();
-        let _ = r2b.try_recv();
+    for round in 0..rounds {
+        s1.send(1).unwrap();
+        meet(&arrived, 2 * round + 1);
+        let mut sel = Select::new();
+        let second = sel.recv(&r2);
+        // Looking at these takes time, in which the other thread changes both.
+        idle.iter().for_each(|r| _ = sel.recv(r));
+        sel.recv(&r1);
+        let oper = sel.try_select().expect("one was ready");
+        let r = if oper.index() == second { &r2 } else { &r1 };
+        assert_eq!(oper.recv(r), Ok(1));
+        meet(&arrived, 2 * round + 2);
+        let _ = (r1.try_recv(), r2.try_recv());
     }
     other.join().unwrap();
-    drop(s1b);
 }
 
 #[test]
