@@ -289,23 +289,24 @@ fn default_is_chosen_only_if_there_was_such_a_moment() {
     let r1_too = r1.clone();
     let (_alive, idle): (Vec<_>, Vec<_>) = (0..100).map(|_| bounded::<i32>(1)).unzip();
     let arrived = Arc::new(AtomicUsize::new(0));
-    let (there, rounds) = (Arc::clone(&arrived), 2_000);
+    let (there, rounds) = (Arc::clone(&arrived), 15_000);
     let other = std::thread::spawn(move || {
         for round in 0..rounds {
             meet(&there, 2 * round + 1);
+            (0..round % 100 * 5).for_each(|_| std::hint::spin_loop());
             s2.send(1).unwrap();
             let _ = r1_too.try_recv();
             meet(&there, 2 * round + 2);
         }
     });
+    let mut sel = Select::new();
+    let second = sel.recv(&r2);
+    // Looking at these takes time, in which the other thread changes both.
+    idle.iter().for_each(|r| _ = sel.recv(r));
+    sel.recv(&r1);
     for round in 0..rounds {
         s1.send(1).unwrap();
         meet(&arrived, 2 * round + 1);
-        let mut sel = Select::new();
-        let second = sel.recv(&r2);
-        // Looking at these takes time, in which the other thread changes both.
-        idle.iter().for_each(|r| _ = sel.recv(r));
-        sel.recv(&r1);
         let oper = sel.try_select().expect("one was ready");
         let r = if oper.index() == second { &r2 } else { &r1 };
         assert_eq!(oper.recv(r), Ok(1));
