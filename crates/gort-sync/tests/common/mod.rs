@@ -41,13 +41,21 @@ impl<T> Task<T> {
     }
 }
 
-/// Runs `body` in both worlds.
+/// Runs `body` in both worlds, and with goroutines that stay on their threads or migrate.
 pub(crate) fn both(body: fn(World)) {
     body(World::Threads);
     gort_sched::testing::run(2, move || body(World::Goroutines));
+    // SAFETY: MIGRATE-1 of gort-sched — no body keeps anything of its thread while it waits.
+    unsafe { gort_sched::testing::run_migrating(2, move || body(World::Goroutines)) };
 }
 
-/// Long enough for others to get where they wait.
+/// Runs `body` on goroutines of one processor: who is started before a pause waits after it.
+pub(crate) fn one_processor(body: fn(World)) {
+    gort_sched::testing::run(1, move || body(World::Goroutines));
+}
+
+/// Gives others the time to get where they wait. Only on one processor is it certain that they
+/// do; elsewhere a test has to be right without it.
 pub(crate) fn pause() {
     gort_sync::sleep(ms(5));
 }
