@@ -4,7 +4,7 @@ use crate::env::Env;
 use crate::error::BootError;
 use crate::options::Options;
 use gort_gc::{Parker, ThreadHost, WorkerHost, WorkerKind};
-use gort_sched::park::{Ticket, WaitReason, unwind};
+use gort_sched::park::WaitReason;
 use gort_sched::{HelperThread, Hooks, thread};
 use gort_stack::Class;
 use gort_sys::lock::Lock;
@@ -109,7 +109,7 @@ impl WorkerHost for Host {
     }
 
     fn parker(&self) -> Arc<dyn Parker> {
-        Arc::new(TicketParker { state: Lock::new(&PARKER, Parking::default()) })
+        Arc::new(TicketParker(gort_sched::Parker::new()))
     }
 
     fn yield_now(&self) {
@@ -144,54 +144,15 @@ impl WorkerHost for Host {
 /// Marks a task number as a thread's.
 const OF_THREAD: u64 = 1 << 63;
 
-static PARKER: Rank = Rank { layer: layer::GC, n: 15, name: "boot.gc_parker" };
-
-#[derive(Debug, Default)]
-struct Parking {
-    set: bool,
-    waiter: Option<Ticket>,
-}
-
 /// A binary semaphore on the scheduler's one way to wait.
-struct TicketParker {
-    state: Lock<Parking>,
-}
+struct TicketParker(gort_sched::Parker);
 
 impl Parker for TicketParker {
     fn park(&self, timeout: Option<Duration>) {
-        let ticket = {
-            let mut state = self.state.lock();
-            if core::mem::take(&mut state.set) {
-                return;
-            }
-            let ticket = Ticket::open();
-            state.waiter = Some(ticket);
-            ticket
-        };
-        let code = match timeout {
-            None => ticket.wait(WaitReason::Collect),
-            Some(t) => ticket.wait_until(WaitReason::Collect, thread::deadline_after(t)),
-        };
-        let mut state = self.state.lock();
-        state.waiter = None;
-        // A wake that came too late for the ticket is used up here.
-        state.set = false;
-        drop(state);
-        if code == gort_sched::park::SHUTDOWN {
-            unwind();
-        }
+        self.0.park(WaitReason::Collect, timeout.map(thread::deadline_after));
     }
 
     fn unpark(&self) {
-        let waiter = {
-            let mut state = self.state.lock();
-            state.set = true;
-            state.waiter.take()
-        };
-        if let Some(ticket) = waiter
-            && ticket.claim(0)
-        {
-            ticket.wake();
-        }
+        self.0.unpark();
     }
 }

@@ -11,7 +11,8 @@ use crate::park::{OUTSIDERS, WaitReason};
 use crate::scheduler::{RUNNING, Scheduler};
 use crate::state::GState;
 use core::fmt::Write;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use gort_stack::switch::switch;
 use gort_stack::walk::Frames;
 use gort_sys::fatal::{Line, stderr};
@@ -29,6 +30,11 @@ const STATUS: i32 = 2;
 #[cold]
 pub(crate) fn check(s: &Scheduler) {
     if !is_deadlock(s) {
+        return;
+    }
+    static REPORTED: AtomicBool = AtomicBool::new(false);
+    // ORDER: AcqRel — one thread reports; it also ends the process.
+    if REPORTED.swap(true, AcqRel) {
         return;
     }
     // ORDER: Relaxed — a word for the report.

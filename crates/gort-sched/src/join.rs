@@ -167,11 +167,16 @@ pub(crate) unsafe fn take<T>(g: &G) -> T {
     }
 }
 
+const RESULT_TAKEN: &str = "the result was taken already";
+
 /// The handle of a goroutine: waits for its end and takes its result. Dropping it lets the
 /// goroutine run on by itself.
 pub struct JoinHandle<T> {
     g: NonNull<G>,
-    result: PhantomData<T>,
+    /// The result was taken by a poll.
+    taken: bool,
+    /// The handle gives a `T` and holds none: it can be moved whatever `T` is.
+    result: PhantomData<fn() -> T>,
 }
 
 // SAFETY: JOIN-1 — the handle reaches the result after DONE, and moves it to its thread.
@@ -187,7 +192,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(g: NonNull<G>) -> Self {
-        Self { g, result: PhantomData }
+        Self { g, taken: false, result: PhantomData }
     }
 
     fn g(&self) -> &G {
@@ -206,13 +211,18 @@ impl<T> JoinHandle<T> {
         if !self.g().join.wait() {
             park::unwind();
         }
-        // SAFETY: JOIN-1 — DONE stands, so the area holds the result, which is taken once: the
-        // handle is forgotten.
-        let result = unsafe { take::<Result<T>>(self.g()) };
-        let this = core::mem::ManuallyDrop::new(self);
-        // SAFETY: JOIN-1 — the handle ends here, and its result was taken.
-        unsafe { give_up(this.g, |_| ()) };
-        result
+        let mut this = self;
+        this.take_result().unwrap_or_else(|| Err(Box::new(RESULT_TAKEN)))
+    }
+
+    /// The result, once, when the goroutine has ended.
+    pub(crate) fn take_result(&mut self) -> Option<Result<T>> {
+        if core::mem::replace(&mut self.taken, true) {
+            return None;
+        }
+        // SAFETY: JOIN-1 — callers have seen DONE, so the area holds the result, and the flag lets
+        // it be taken once.
+        Some(unsafe { take::<Result<T>>(self.g()) })
     }
 
     /// Whether the goroutine has ended. `join` then returns at once.
@@ -228,9 +238,12 @@ impl<T> JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
+        let taken = self.taken;
         let drop_result = |g: &G| {
-            // SAFETY: JOIN-1 — DONE stood before GONE, so `finish` left the result to us.
-            drop(unsafe { take::<Result<T>>(g) });
+            if !taken {
+                // SAFETY: JOIN-1 — DONE stood before GONE, so `finish` left the result to us.
+                drop(unsafe { take::<Result<T>>(g) });
+            }
         };
         // SAFETY: JOIN-1 — the handle ends here.
         unsafe { give_up(self.g, drop_result) };

@@ -49,7 +49,7 @@
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks
-//! `sched.park_token` before `sched.threads` before `sched.idle` before `sched.gtable` before
+//! `sched.park_token`, `sched.join_waker` before `sched.threads` before `sched.idle` before `sched.gtable` before
 //! `sched.timers`.
 //!
 //! # Read in this order
@@ -58,6 +58,7 @@
 //! `deadlock` → [`shutdown`]
 
 mod deadlock;
+pub mod future;
 mod g;
 mod gtable;
 mod handoff;
@@ -68,6 +69,7 @@ mod m;
 mod osthread;
 mod p;
 pub mod park;
+mod parker;
 mod reason;
 mod runq;
 mod schedule;
@@ -86,7 +88,9 @@ mod wake;
 mod word;
 
 pub use deadlock::HelperThread;
+pub use future::block_on;
 pub use hooks::Hooks;
 pub use join::JoinHandle;
+pub use parker::Parker;
 pub use scheduler::{Config, Migrate, SchedError, Scheduler, Stats};
 pub use spawn::{go, set_default};

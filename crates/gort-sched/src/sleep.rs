@@ -89,12 +89,18 @@ pub(crate) fn until_processor(m: &M) -> bool {
     if suspicious {
         deadlock::check(s);
     }
-    sleep(m, s)
+    sleep(m, s, suspicious)
 }
+
+/// The last thread that fell asleep looks for a deadlock again this often, twice as late each time:
+/// at the first look a thread may just have been starting or ending.
+const LOOKS: u32 = 6;
+const FIRST_LOOK: Duration = Duration::from_millis(5);
 
 /// Sleeps until woken, until the next timer (one thread for all), or until it was idle for too
 /// long. `false`: the thread ends.
-fn sleep(m: &M, s: &Scheduler) -> bool {
+fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
+    let mut looks = if suspicious { 0 } else { LOOKS };
     let me = core::ptr::from_ref(m).cast_mut();
     let mut keeper = false;
     let woken = loop {
@@ -112,12 +118,19 @@ fn sleep(m: &M, s: &Scheduler) -> bool {
                 continue;
             }
             Duration::from_nanos(next.saturating_sub(now))
+        } else if looks < LOOKS {
+            s.config.idle_thread.min(FIRST_LOOK * (1 << looks))
         } else {
             s.config.idle_thread
         };
         if m.note.sleep_for(limit) {
             m.note.clear();
             break true;
+        }
+        if !keeper && looks < LOOKS {
+            looks += 1;
+            deadlock::check(s);
+            continue;
         }
         if !keeper || s.next_timer() <= clock::nanos() {
             break false;

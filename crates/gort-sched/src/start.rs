@@ -186,7 +186,9 @@ fn end<T>(g: &G, result: join::Result<T>) {
     });
     // SAFETY: G-OWN — the closure was taken out, so the area is empty.
     unsafe { join::put(g, result) };
-    if g.join.finish() {
+    let unwanted = g.join.finish();
+    crate::future::wake_future(g);
+    if unwanted {
         // Nobody wants the result: it is dropped here, where its destructor may park.
         // SAFETY: G-OWN — nobody else takes what a detached goroutine leaves.
         let result = unsafe { join::take::<join::Result<T>>(g) };

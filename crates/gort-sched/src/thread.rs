@@ -3,7 +3,8 @@
 use crate::g::G;
 use crate::join::{JoinHandle, Result};
 use crate::m::M;
-use crate::park::{self, SHUTDOWN, Ticket, WaitReason};
+use crate::park::{self, WaitReason};
+use crate::parker::Parker;
 use crate::schedule;
 use crate::scheduler::Scheduler;
 use crate::spawn::How;
@@ -20,11 +21,12 @@ use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 use std::io;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 pub use crate::osthread::{OsThreadGuard, lock_os_thread};
 
-static TOKEN: Rank = Rank { layer: layer::SCHED, n: 0, name: "sched.park_token" };
+static WAKER: Rank = Rank { layer: layer::SCHED, n: 1, name: "sched.join_waker" };
 
 /// A goroutine's number (or a plain thread's); never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,18 +43,15 @@ impl ThreadId {
 pub(crate) struct Inner {
     id: ThreadId,
     name: Option<Box<str>>,
-    token: Lock<Token>,
-}
-
-#[derive(Debug, Default)]
-struct Token {
-    notified: bool,
-    waiting: Option<Ticket>,
+    parker: Parker,
+    /// Who polls the goroutine's handle as a future.
+    waker: Lock<Option<Waker>>,
 }
 
 impl Inner {
     fn new(id: u64, name: Option<Box<str>>) -> Arc<Self> {
-        Arc::new(Self { id: ThreadId(id), name, token: Lock::new(&TOKEN, Token::default()) })
+        let waker = Lock::new(&WAKER, None);
+        Arc::new(Self { id: ThreadId(id), name, parker: Parker::new(), waker })
     }
 
     /// A counted pointer for a goroutine's record.
@@ -62,6 +61,15 @@ impl Inner {
 
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    pub(crate) fn set_waker(&self, waker: Waker) {
+        // The old one is dropped outside of the lock.
+        let _old = self.waker.lock().replace(waker);
+    }
+
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        self.waker.lock().take()
     }
 
     /// Gives up the record's count.
@@ -100,20 +108,11 @@ impl Thread {
 
     /// Lets its next (or present) [`park()`] return. Several calls before a park count once.
     pub fn unpark(&self) {
-        let waiting = {
-            let mut token = self.0.token.lock();
-            let waiting = token.waiting.take();
-            token.notified |= waiting.is_none();
-            waiting
-        };
-        if let Some(ticket) = waiting {
-            if ticket.claim(0) {
-                ticket.wake();
-            } else {
-                // Its deadline came first: the token is for the next park.
-                self.0.token.lock().notified = true;
-            }
-        }
+        self.0.parker.unpark();
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 }
 
@@ -179,35 +178,12 @@ pub fn with_current_name<R>(f: impl FnOnce(u64, Option<&str>) -> R) -> Option<R>
 /// Waits until [`Thread::unpark`] is called for this goroutine, or was since the last park. As
 /// with std, it may return without.
 pub fn park() {
-    park_deadline(None);
+    current().0.parker.park(WaitReason::Park, None);
 }
 
 /// As [`park()`], at most for a while.
 pub fn park_timeout(timeout: Duration) {
-    park_deadline(Some(deadline_after(timeout)));
-}
-
-fn park_deadline(deadline: Option<u64>) {
-    let me = current();
-    let ticket = {
-        let mut token = me.0.token.lock();
-        if core::mem::take(&mut token.notified) {
-            return;
-        }
-        let ticket = Ticket::open();
-        token.waiting = Some(ticket);
-        ticket
-    };
-    let code = match deadline {
-        Some(when) => ticket.wait_until(WaitReason::Park, when),
-        None => ticket.wait(WaitReason::Park),
-    };
-    if code > park::CODE_MAX {
-        me.0.token.lock().waiting = None;
-        if code == SHUTDOWN {
-            park::unwind();
-        }
-    }
+    current().0.parker.park(WaitReason::Park, Some(deadline_after(timeout)));
 }
 
 /// The clock's reading after `timeout`, at most the end of time.

@@ -397,3 +397,128 @@ fn bad_configurations_are_errors() {
         assert!(e.to_string().contains(&procs.to_string()));
     }
 }
+
+#[test]
+fn handles_are_futures() {
+    run(2, || {
+        for round in 0..200 {
+            let slow = go(move || {
+                if round % 2 == 0 {
+                    thread::yield_now();
+                }
+                String::from("slow")
+            });
+            let fast = go(|| 3);
+            let both = gort_sched::block_on(async {
+                let n = fast.await.unwrap();
+                (slow.await.unwrap(), n)
+            });
+            assert_eq!(both, ("slow".into(), 3));
+        }
+    });
+    // A plain thread may wait for a goroutine's future too.
+    let handle = run(1, || go(|| 1u8));
+    assert!(gort_sched::block_on(handle).is_ok());
+}
+
+#[test]
+fn a_hog_in_the_bound_mode_holds_up_only_its_thread() {
+    run(1, || {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        // On a thread of its own: whoever is bound to the main goroutine's thread is not held up.
+        let hog = go(move || {
+            while !seen.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let fresh = go(move || stop.store(true, Ordering::Relaxed));
+        fresh.join().unwrap();
+        hog.join().unwrap();
+    });
+}
+
+#[test]
+fn two_hundred_blocking_calls() {
+    run_migrating(2, || {
+        let all: Vec<_> = (0..200)
+            .map(|_| {
+                go(|| {
+                    for _ in 0..3 {
+                        thread::blocking(|| std::thread::sleep(Duration::from_millis(1)));
+                    }
+                })
+            })
+            .collect();
+        for g in all {
+            g.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn spinners_on_all_processors_run() {
+    // WAKE-1: each waits for all others; one that stayed behind would hang the test.
+    run_migrating(2, || {
+        for _ in 0..200 {
+            let here = Arc::new(AtomicUsize::new(0));
+            let all: Vec<_> = (0..2)
+                .map(|_| {
+                    let here = Arc::clone(&here);
+                    go(move || {
+                        here.fetch_add(1, Ordering::SeqCst);
+                        while here.load(Ordering::SeqCst) < 2 {
+                            std::hint::spin_loop();
+                        }
+                    })
+                })
+                .collect();
+            for g in all {
+                g.join().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_pair_does_not_starve_the_queue() {
+    // SCHED-6: two goroutines that ready each other inherit one slice; the third runs all the same.
+    run(1, || {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let a = go(move || {
+            while !seen.load(Ordering::Relaxed) {
+                thread::park();
+            }
+        });
+        let (target, seen) = (a.thread(), Arc::clone(&stop));
+        let b = go(move || {
+            while !seen.load(Ordering::Relaxed) {
+                target.unpark();
+                thread::yield_now();
+            }
+            target.unpark();
+        });
+        let third = go(move || stop.store(true, Ordering::Relaxed));
+        for g in [a, b, third] {
+            g.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn idle_threads_end() {
+    let config = Config { idle_thread: Duration::from_millis(5), ..config(4, true) };
+    run_with(config, || {
+        let all: Vec<_> = (0..20)
+            .map(|_| go(|| thread::blocking(|| std::thread::sleep(Duration::from_millis(3)))))
+            .collect();
+        for g in all {
+            g.join().unwrap();
+        }
+        let threads = || Scheduler::current().unwrap().stats().threads;
+        while threads() > 3 {
+            thread::sleep(Duration::from_millis(2));
+        }
+    });
+}

@@ -41,7 +41,7 @@
 
 pub use gort_boot::{Boot, BootError, Handle, Runtime, init_task, run};
 pub use gort_macros::{main, test};
-pub use gort_sched::{JoinHandle, go, goroutine_local};
+pub use gort_sched::{JoinHandle, block_on, go, goroutine_local};
 pub use gort_sync::{select, select_biased};
 
 /// Goroutines in the shape of [`std::thread`].
