@@ -306,6 +306,7 @@ impl<T: Send + 'static> MainReady<T> {
         let clock = Clock::start(13, "MStart");
         self.sched.start_sysmon()?;
         clock.stop();
+        self.sched.begin();
         let result = self.main.join();
         Ok(Ended { sched: self.sched, result, patience: self.patience })
     }

@@ -24,7 +24,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl Scheduler {
-    /// Makes the main goroutine: number 1, in the queue of the first P to look.
+    /// Makes the main goroutine: number 1, in the first P's queue, where it waits for
+    /// [`begin`](Self::begin) or [`serve`](Self::serve). Later ones go to the injector.
     ///
     /// # Panics
     /// If there is no memory for it, or it exists already.
@@ -82,15 +83,33 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The calling thread becomes an M and runs goroutines until the scheduler exits.
+    /// Lets threads run goroutines: the first one is started.
+    pub fn begin(&self) {
+        // ORDER: Release — for the figures; the wake below publishes the queue.
+        self.begun.store(true, Release);
+        self.wake_after_fence();
+    }
+
+    /// The calling thread becomes an M, takes the first P that is idle, and runs goroutines until the
+    /// scheduler exits.
     ///
     /// # Panics
     /// If it is an M already.
     pub fn serve(&self) {
         assert!(M::current().is_null(), "this thread runs goroutines already");
-        self.idle.lock().threads += 1;
+        // ORDER: Release — as in `begin`.
+        self.begun.store(true, Release);
+        let m = self.new_m();
+        {
+            let mut idle = self.idle.lock();
+            idle.threads += 1;
+            if let Some(p) = idle.ps.pop() {
+                self.supply.sub_idle();
+                m.give_p(p);
+            }
+        }
         let signal_stack = gort_stack::overflow::SignalStack::install();
-        schedule::serve(self.new_m());
+        schedule::serve(m);
         drop(signal_stack);
     }
 

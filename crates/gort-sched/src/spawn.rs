@@ -147,7 +147,13 @@ impl Scheduler {
                     crate::park::join_in();
                 }
                 self.count_spawn(None);
-                self.inject(handle.as_ptr());
+                // ORDER: Relaxed — before the beginning there is one thread.
+                if how.main && !self.begun.load(Relaxed) {
+                    // Nobody runs yet, so the first P's queue is ours (P-OWN).
+                    schedule::push_local(self, &self.ps[0], handle.as_ptr());
+                } else {
+                    self.inject(handle.as_ptr());
+                }
             }
         }
         Ok(JoinHandle::new(handle))

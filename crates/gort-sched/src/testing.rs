@@ -55,6 +55,7 @@ pub fn try_run<T: Send + 'static>(
     let s = Scheduler::new(config)?;
     s.start_sysmon()?;
     let main: JoinHandle<T> = s.spawn_main(f);
+    s.begin();
     let result = main.join();
     assert!(s.shut_down(Duration::from_secs(10)), "a goroutine does not end");
     Ok(result)
