@@ -403,8 +403,14 @@ fn gort_boot_args(checked: Checked) -> WithArgs {
 #[inline(never)]
 fn gort_boot_os_init(with: WithArgs) -> OsReady {
     let clock = Clock::start(4, "OsInit");
-    // The affinity mask and the cgroup's quota, as the standard library reads them.
-    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get().min(1024) as u32);
+    let said = with.options.procs.is_some() || std::env::var_os("GOMAXPROCS").is_some();
+    let cpus = if said {
+        thread::cpus()
+    } else {
+        // The affinity mask and the cgroup's quota, as the standard library reads them: seven
+        // files, which nobody needs who has said how many processors there are to be.
+        std::thread::available_parallelism().map_or(1, |n| n.get().min(1024) as u32)
+    };
     gort_stack::Guard::best();
     clock.stop();
     OsReady { options: with.options, args: with.args, cpus }

@@ -22,7 +22,9 @@ static PROTECTED: AtomicUsize = AtomicUsize::new(0);
 /// The first region of a class, in bytes (at least four slots); each next one is twice the last.
 const FIRST_REGION: usize = 64 << 20;
 const LARGEST_REGION: usize = 16 << 30;
-/// Slots that are guarded, and made ready, at a time.
+/// Slots that are guarded, and made ready, at a time: few at first, as a small program needs few,
+/// then twice as many each time.
+const FIRST_GUARDS: usize = 8;
 const GUARD_BATCH: usize = 256;
 /// Slots that a trim takes out of the list at a time.
 const TRIM_BATCH: usize = 256;
@@ -326,7 +328,7 @@ impl Slots {
         if self.next == self.guarded {
             let left = (self.end - self.next) / class.bytes();
             let count = match pool.guard {
-                Guard::Region => left.min(GUARD_BATCH),
+                Guard::Region => left.min(self.guards.clamp(FIRST_GUARDS, GUARD_BATCH)),
                 _ => 1,
             };
             if pool.guard == Guard::Protect {
