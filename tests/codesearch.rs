@@ -11,8 +11,10 @@ fn codesearch(args: &[&OsStr]) -> (Option<i32>, Vec<u8>, String) {
     let mut path: PathBuf = std::env::current_exe().expect("a test binary");
     path.pop();
     path.pop();
-    let out =
-        Command::new(path.join("examples/codesearch")).args(args).output().expect("it starts");
+    let out = Command::new(path.join("examples/codesearch"))
+        .args(args)
+        .output()
+        .expect("the examples are built by `cargo test` or `cargo build --examples`");
     (out.status.code(), out.stdout, String::from_utf8_lossy(&out.stderr).into_owned())
 }
 

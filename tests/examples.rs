@@ -16,7 +16,9 @@ fn example(name: &str) -> Command {
 }
 
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = command.output().expect("the example starts");
+    let Output { status, stdout, stderr } = command
+        .output()
+        .expect("the examples are built by `cargo test` or `cargo build --examples`");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (status.code(), text(stdout), text(stderr))
 }

@@ -22,6 +22,15 @@
 //! assert_eq!(code.unwrap(), 42);
 //! # Ok::<(), gort_boot::BootError>(())
 //! ```
+//! A stage that is left out does not compile:
+//! ```compile_fail,E0599
+//! let _ = gort_boot::Boot::new(Default::default()).rt0().unwrap().args();
+//! ```
+//! and neither does one that is gone through twice:
+//! ```compile_fail,E0382
+//! let boot = gort_boot::Boot::new(Default::default());
+//! let _ = (boot.rt0(), boot.rt0());
+//! ```
 //! `runtime_main`, `init_tasks` and `main_main` run on the main goroutine, between `m_start` and
 //! `exit`.
 

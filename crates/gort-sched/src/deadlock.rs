@@ -124,7 +124,7 @@ fn print_all(s: &Scheduler) {
     for g in all {
         let mut line = Line::new();
         let _ = write!(line, "\ngoroutine {}", g.id.get());
-        if let Some(name) = g.name() {
+        if let Some(name) = g.name().filter(|_| !g.has(crate::g::MAIN)) {
             let _ = write!(line, " (\"{name}\")");
         }
         let words = match g.state.get() {

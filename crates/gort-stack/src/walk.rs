@@ -94,8 +94,14 @@ fn is_inner(name: &str, file: &str) -> bool {
         "/library/core/src/panic",
         "/library/core/src/ops/function.rs",
     ];
-    const NAMES: [&str; 5] =
-        ["backtrace::", "gort_stack", "gort_sched::", "<gort_sched::", "__restore_rt"];
+    const NAMES: [&str; 6] = [
+        "backtrace::",
+        "gort_stack",
+        "gort_sched::",
+        "<gort_sched::",
+        "__restore_rt",
+        "__rust_try",
+    ];
     name.is_empty()
         || NAMES.iter().any(|n| name.starts_with(n))
         || FILES.iter().any(|f| file.contains(f))
