@@ -209,10 +209,10 @@ impl EnvReady {
         &self.env
     }
 
-    /// Stage 6: stack pools and the overflow handler.
+    /// Stage 6: stack pools. (The overflow handler comes with the scheduler, which knows whose stack it is.)
     ///
     /// # Errors
-    /// [`BootError::Sched`] if the handler is refused.
+    /// None at present; the type leaves room.
     pub fn stack_init(self) -> Result<StacksReady, BootError> {
         gort_boot_stack_init(self)
     }

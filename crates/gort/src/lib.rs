@@ -59,16 +59,19 @@ pub mod thread {
 /// Channels with the interface of `crossbeam-channel` 0.5, and Go's `close`.
 pub mod channel {
     pub use gort_sync::{
-        IntoIter, Iter, Receiver, RecvError, RecvTimeoutError, Select, SelectTimeoutError,
-        SelectedOperation, SendError, SendTimeoutError, Sender, TryIter, TryRecvError,
-        TrySelectError, TrySendError, after, at, bounded, never, select, select_biased, tick,
-        unbounded,
+        IntoIter, Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select,
+        SelectTimeoutError, SelectedOperation, SendError, SendTimeoutError, Sender, TryIter,
+        TryReadyError, TryRecvError, TrySelectError, TrySendError, after, at, bounded, never,
+        select, select_biased, tick, unbounded,
     };
 }
 
 /// Locks with the interface of [`std::sync`], and Go's `WaitGroup`.
 pub mod sync {
-    pub use gort_sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, Semaphore, WaitGroup};
+    pub use gort_sync::{
+        Condvar, Mutex, MutexGuard, Once, OnceLock, OnceState, Semaphore, WaitGroup,
+        WaitTimeoutResult,
+    };
     pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 }
 
@@ -117,6 +120,7 @@ pub mod runtime {
 /// The boot: its stages, its report, its settings.
 pub mod boot {
     pub use gort_boot::{Options, Report, Row, report, stages, try_run};
+    pub use gort_sched::Migrate;
 }
 
 /// For the attribute macros.
