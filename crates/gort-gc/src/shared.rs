@@ -57,13 +57,26 @@ pub(crate) struct Shared {
     pub(crate) dead: Box<DeadQueue>,
 }
 
+/// The heap, or under a limit of address space (`RLIMIT_AS`) one with a smaller table of spans: each
+/// step down needs a sixteenth of the room.
+fn make_heap(range_shift: u32, hooks: Hooks) -> Result<Heap, MemError> {
+    let mut config = HeapConfig { gc_range_shift: range_shift, hooks, ..HeapConfig::default() };
+    loop {
+        match Heap::with(Linux, config) {
+            Err(_) if config.max_spans > SPANS_AT_LEAST => config.max_spans >>= 4,
+            done => return done,
+        }
+    }
+}
+
+/// Spans below which a heap is not worth trying: 16 Ki of them hold at least 128 MiB.
+const SPANS_AT_LEAST: u32 = 1 << 14;
+
 impl Shared {
     pub(crate) fn new(config: Config, rules: Rules) -> Result<NonNull<Self>, MemError> {
         let dead = Box::new(DeadQueue::new());
         let hooks = Hooks { ctx: ptr::from_ref(&*dead).cast(), dead: DeadQueue::hook };
-        let heap_config =
-            HeapConfig { gc_range_shift: config.range_shift, hooks, ..HeapConfig::default() };
-        let heap = Heap::with(Linux, heap_config)?;
+        let heap = make_heap(config.range_shift, hooks)?;
         let (base, shift) = heap.gc_range();
         let shared = Self {
             g: Published::new(Order::new(1, heap.sweepgen(), Mode::IDLE)),

@@ -360,8 +360,15 @@ impl Slots {
             Some(last) => (last.range.len * 2).min(LARGEST_REGION.max(first)),
             None => first,
         };
-        let range =
-            Linux.reserve(len, class.bytes(), 0, &pool.stat).map_err(StackError::NoMemory)?;
+        // Under a limit of address space (`RLIMIT_AS`) a smaller region may still fit.
+        let mut len = len;
+        let range = loop {
+            match Linux.reserve(len, class.bytes(), 0, &pool.stat) {
+                Ok(range) => break range,
+                Err(_) if len / 2 >= class.bytes() => len /= 2,
+                Err(e) => return Err(StackError::NoMemory(e)),
+            }
+        };
         // SAFETY: STACK-SLOT — the whole of a reservation that was just made.
         unsafe {
             if let Err(e) = Linux.map(range, &pool.stat) {
