@@ -149,6 +149,10 @@ fn print_all(s: &Scheduler) {
 fn frames_of(g: &G) -> Frames {
     // SAFETY: M-OWN — the check runs on a thread of the scheduler.
     let Some(m) = (unsafe { M::current().as_ref() }) else { return Frames::none() };
+    // The trimmer may be at work on its stack.
+    while g.word.is_open(g.word.number()) && !g.word.hold(g.word.number()) {
+        gort_sys::thread::yield_os();
+    }
     m.cur.set(core::ptr::from_ref(g).cast_mut());
     m.post.set(Post::Frames);
     // SAFETY: DEADLOCK-1, SWITCH-1 — everybody sleeps for good, so nobody else resumes it; it

@@ -19,7 +19,7 @@ use core::mem::MaybeUninit;
 use core::panic::Location;
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicPtr, AtomicU8,
+    AtomicPtr, AtomicU8, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use gort_stack::{Class, Stack};
@@ -70,6 +70,8 @@ pub(crate) struct G {
     pub(crate) timer: AtomicPtr<TimerRec>,
     /// Where it was spawned.
     pub(crate) site: Cell<Option<&'static Location<'static>>>,
+    /// What the trimmer has seen: twice the number of the wait, plus 1 if it was trimmed.
+    pub(crate) trim_mark: AtomicU64,
     /// Nesting of `no_park` scopes and of locks to its thread.
     pub(crate) no_park: Cell<u16>,
     pub(crate) thread_locks: Cell<u16>,
@@ -106,6 +108,7 @@ impl G {
             locals: Cell::new(None),
             timer: AtomicPtr::new(null_mut()),
             site: Cell::new(None),
+            trim_mark: AtomicU64::new(0),
             no_park: Cell::new(0),
             thread_locks: Cell::new(0),
         }

@@ -73,6 +73,12 @@ impl GTable {
         })
     }
 
+    /// Record `i`, if it exists.
+    pub(crate) fn get(&self, i: usize) -> Option<&G> {
+        // SAFETY: ALLG-1 — below the count.
+        (i < self.len()).then(|| unsafe { &*self.place(i) })
+    }
+
     /// # Safety
     /// The slab of record `i` exists.
     unsafe fn place(&self, i: usize) -> *mut G {

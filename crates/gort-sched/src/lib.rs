@@ -36,6 +36,7 @@
 //! - RUNQ-1    A slot of a run queue is written by the owner, after `head` has passed it.
 //! - WAKE-ONCE A wait is decided by one claim, and its waiter made runnable once, when its
 //!   context is saved.
+//! - HOLD-1    While a parked goroutine's ticket is held, its stack belongs to the holder.
 //! - PARK-1    A thread does not end while a ticket of it can be found.
 //! - WAKE-1    No goroutine stays runnable while a P is idle for good (`wake`).
 //! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both (`handoff`).
@@ -84,6 +85,7 @@ mod sysmon;
 pub mod testing;
 pub mod thread;
 pub mod timer;
+mod trim;
 mod wake;
 mod word;
 

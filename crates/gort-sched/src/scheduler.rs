@@ -180,6 +180,8 @@ pub struct Scheduler {
     /// Threads that give up a handle from outside at this moment.
     pub(crate) visitors: AtomicUsize,
     pub(crate) started_ns: u64,
+    /// Where the trimmer goes on.
+    pub(crate) trim_cursor: AtomicUsize,
     /// Threads may run goroutines; before, the main goroutine waits in the first P's queue.
     pub(crate) begun: AtomicBool,
     /// The kernel's number of the thread that made this scheduler.
@@ -286,6 +288,7 @@ impl Scheduler {
             orphans: AtomicUsize::new(0),
             visitors: AtomicUsize::new(0),
             started_ns: gort_sys::clock::nanos(),
+            trim_cursor: AtomicUsize::new(0),
             begun: AtomicBool::new(false),
             maker_tid: gort_sys::thread::id(),
             config,

@@ -29,6 +29,8 @@ const LONGEST: u64 = 10_000_000;
 const PATIENCE: u32 = 50;
 /// Between two looks at idle stacks.
 const TRIM_EVERY: u64 = 1_000_000_000;
+/// Parked goroutines whose stacks are trimmed at a time: 1.5 µs each.
+const TRIM_PARKED: usize = 512;
 /// Warm idle stacks that each class keeps.
 const TRIM_KEEP: usize = 64;
 
@@ -55,6 +57,7 @@ pub(crate) fn run(s: &Scheduler) {
         if now - trimmed >= TRIM_EVERY {
             trimmed = now;
             s.stacks.trim(TRIM_KEEP, 4096);
+            s.trim_parked(TRIM_PARKED);
         }
         if found {
             (quiet, nap) = (0, SHORTEST);

@@ -1,10 +1,10 @@
 //! [`TicketWord`]: one atomic word that says who may end a wait, and who must run the waiter.
 //!
 //! ```text
-//!  63            32 31        8 7       4   3      2       1      0
-//! ┌────────────────┬───────────┬────────┬──────┬───────┬──────┬──────┐
-//! │ number of wait │   code    │  zero  │ WOKEN│CLAIMED│PARKED│ OPEN │
-//! └────────────────┴───────────┴────────┴──────┴───────┴──────┴──────┘
+//!  63            32 31        8 7    5   4     3      2       1      0
+//! ┌────────────────┬───────────┬──────┬─────┬──────┬───────┬──────┬──────┐
+//! │ number of wait │   code    │ zero │HELD │ WOKEN│CLAIMED│PARKED│ OPEN │
+//! └────────────────┴───────────┴──────┴─────┴──────┴───────┴──────┴──────┘
 //! ```
 //! A wait goes through it like this; the waiter and the waker meet in the middle, in any order:
 //!
@@ -18,15 +18,21 @@
 //! WAKE-ONCE: `wake` and `commit` are exchanges on one word, so exactly one of them sees the
 //! other's bit, and the waiter is made runnable exactly once, after its context is saved.
 
+//!
+//! A parked waiter that nobody has claimed may be held for a moment by whoever works on its stack;
+//! claims wait that long (HOLD-1: who holds it has the stack for himself).
+
 use gort_sys::atomic::{
     AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    spin_loop,
 };
 
 const OPEN: u64 = 1;
 const PARKED: u64 = 2;
 const CLAIMED: u64 = 4;
 const WOKEN: u64 = 8;
+const HELD: u64 = 16;
 const CODE_SHIFT: u32 = 8;
 
 /// Largest code that a primitive may claim with.
@@ -67,6 +73,13 @@ impl TicketWord {
             if now >> 32 != u64::from(number) || now & (OPEN | CLAIMED) != OPEN {
                 return false;
             }
+            if now & HELD != 0 {
+                // Who holds it makes one system call.
+                spin_loop();
+                // ORDER: Relaxed — a look, as above.
+                now = self.0.load(Relaxed);
+                continue;
+            }
             let new = now | CLAIMED | (u64::from(code) << CODE_SHIFT);
             // ORDER: AcqRel — Acquire ⇐ `commit` of the waiter; Release ⇒ `outcome`. Relaxed on
             // failure: looked at again.
@@ -75,6 +88,20 @@ impl TicketWord {
                 Err(seen) => now = seen,
             }
         }
+    }
+
+    /// Somebody who would work on the stack of a parked waiter: `true` if nobody has claimed wait
+    /// `number`, and nobody will until [`let_go`](Self::let_go).
+    pub(crate) fn hold(&self, number: u32) -> bool {
+        let parked = (u64::from(number) << 32) | OPEN | PARKED;
+        // ORDER: AcqRel — Acquire ⇐ `commit`: the saved context. Relaxed on failure.
+        self.0.compare_exchange(parked, parked | HELD, AcqRel, Relaxed).is_ok()
+    }
+
+    /// Ends [`hold`](Self::hold).
+    pub(crate) fn let_go(&self) {
+        // ORDER: Release ⇒ `claim`: what was done to the stack.
+        self.0.fetch_and(!HELD, Release);
     }
 
     /// Whether wait `number` is undecided.

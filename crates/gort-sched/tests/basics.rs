@@ -522,3 +522,53 @@ fn idle_threads_end() {
         }
     });
 }
+
+#[test]
+fn parked_goroutines_give_back_what_they_do_not_use() {
+    /// Touches most of the stack, and returns where it was.
+    #[inline(never)]
+    fn deep() -> usize {
+        let frame = std::hint::black_box([1u8; 100 << 10]);
+        frame.as_ptr() as usize
+    }
+    fn resident(page: usize) -> bool {
+        let mut byte = 0u8;
+        // SAFETY: one page of a goroutine's stack, which stays mapped; `byte` takes the answer.
+        unsafe { libc::mincore((page & !4095) as *mut _, 4096, &raw mut byte) };
+        byte & 1 == 1
+    }
+    run_migrating(2, || {
+        let (tx, rx) = std::sync::mpsc::channel();
+        let all: Vec<_> = (0..40)
+            .map(|i| {
+                let tx = tx.clone();
+                Builder::new()
+                    .stack_size(300 << 10)
+                    .spawn(move || {
+                        let kept = std::hint::black_box([i as u8; 2000]);
+                        tx.send(deep()).unwrap();
+                        thread::park();
+                        assert!(kept.iter().all(|&b| b == i as u8));
+                        deep();
+                    })
+                    .unwrap()
+            })
+            .collect();
+        let mut places = Vec::new();
+        while places.len() < 40 {
+            places.extend(rx.try_iter());
+            thread::yield_now();
+        }
+        let s = Scheduler::current().unwrap();
+        let left = || places.iter().filter(|&&p| resident(p)).count();
+        // Two looks at each; some may be looked at before they have parked.
+        while left() > 0 {
+            s.trim_parked(100);
+            thread::yield_now();
+        }
+        for g in all {
+            g.thread().unpark();
+            g.join().unwrap();
+        }
+    });
+}

@@ -94,3 +94,30 @@ fn a_waiter_is_made_runnable_once() {
         assert!(!word.claim(number, 3), "a late claim of an old number fails");
     });
 }
+
+/// HOLD-1: who holds a parked waiter and who has claimed it never work on its stack at a time.
+#[test]
+fn a_held_waiter_is_not_claimed() {
+    loom::model(|| {
+        let word = Arc::new(TicketWord::new());
+        let stack = Arc::new(loom::cell::UnsafeCell::new(0u8));
+        let number = word.open();
+        assert!(!word.hold(number), "it has not parked yet");
+        assert!(!word.commit());
+        let holder = {
+            let (word, stack) = (Arc::clone(&word), Arc::clone(&stack));
+            loom::thread::spawn(move || {
+                if word.hold(number) {
+                    // SAFETY: HOLD-1, which this model checks.
+                    stack.with_mut(|s| unsafe { *s += 1 });
+                    word.let_go();
+                }
+            })
+        };
+        assert!(word.claim(number, 7));
+        assert!(word.wake());
+        // SAFETY: WAKE-ONCE — the waiter runs here.
+        stack.with_mut(|s| unsafe { *s += 1 });
+        holder.join().unwrap();
+    });
+}
