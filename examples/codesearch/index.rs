@@ -166,12 +166,12 @@ impl Index {
     }
 
     /// Adds a file and its trigrams.
-    pub(crate) fn add(&mut self, parent: &Root<Dir>, name: OsString, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, parent: &Root<Dir>, name: OsString, codes: &[u32]) {
         let mu = gc::pin();
         let file = add_file(&mu, parent.get(&mu), name);
         let number = self.files.len() as u32;
         self.files.push(Root::new(&mu, file));
-        if self.batch.add(number, bytes) {
+        if self.batch.add(number, codes) {
             drop(mu);
             self.finish();
         }

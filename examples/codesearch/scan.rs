@@ -9,11 +9,38 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     bytes[..bytes.len().min(8 << 10)].contains(&0)
 }
 
-/// Collects the distinct trigrams of many files, and hands them out sorted: so each posting list is
-/// touched once for many files, and neighbours lie near each other.
-pub(crate) struct Batch {
+/// Finds the distinct trigrams of one file after another.
+pub(crate) struct Distinct {
     /// One bit for each trigram of the file at hand; see [`bit_of`].
     seen: Vec<u64>,
+}
+
+impl Distinct {
+    pub(crate) fn new() -> Self {
+        Self { seen: vec![0; (1 << 15) + (1 << 18)] }
+    }
+
+    /// The distinct trigrams of a file, as numbers of 24 bits.
+    pub(crate) fn of(&mut self, bytes: &[u8]) -> Vec<u32> {
+        let mut codes = Vec::with_capacity(bytes.len().min(2048));
+        for w in bytes.windows(3) {
+            let code = u32::from_be_bytes([0, w[0], w[1], w[2]]);
+            let (word, bit) = bit_of(code);
+            if self.seen[word] & bit == 0 {
+                self.seen[word] |= bit;
+                codes.push(code);
+            }
+        }
+        for &code in &codes {
+            self.seen[bit_of(code).0] = 0;
+        }
+        codes
+    }
+}
+
+/// Collects the trigrams of many files, and hands them out sorted: so each posting list is touched once
+/// for many files, and neighbours lie near each other.
+pub(crate) struct Batch {
     /// Trigram << 8 | place in `files`.
     pairs: Vec<u32>,
     /// The numbers of the files in this batch, at most 256.
@@ -27,25 +54,14 @@ impl Batch {
     const FULL: usize = 128 << 10;
 
     pub(crate) fn new() -> Self {
-        let seen = vec![0; (1 << 15) + (1 << 18)];
-        Self { seen, pairs: Vec::new(), files: Vec::new(), spare: Vec::new() }
+        Self { pairs: Vec::new(), files: Vec::new(), spare: Vec::new() }
     }
 
     /// Adds a file. `true`: the batch is full, and must be handed out.
-    pub(crate) fn add(&mut self, file: u32, bytes: &[u8]) -> bool {
-        let (from, place) = (self.pairs.len(), self.files.len() as u32);
+    pub(crate) fn add(&mut self, file: u32, codes: &[u32]) -> bool {
+        let place = self.files.len() as u32;
         self.files.push(file);
-        for w in bytes.windows(3) {
-            let code = u32::from_be_bytes([0, w[0], w[1], w[2]]);
-            let (word, bit) = bit_of(code);
-            if self.seen[word] & bit == 0 {
-                self.seen[word] |= bit;
-                self.pairs.push(code << 8 | place);
-            }
-        }
-        for pair in &self.pairs[from..] {
-            self.seen[bit_of(pair >> 8).0] = 0;
-        }
+        self.pairs.extend(codes.iter().map(|code| code << 8 | place));
         self.files.len() == 256 || self.pairs.len() >= Self::FULL
     }
 

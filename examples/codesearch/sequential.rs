@@ -2,7 +2,7 @@
 
 use crate::query::{Query, Trigram};
 use crate::report::Counts;
-use crate::scan::{self, Batch};
+use crate::scan::{self, Batch, Distinct};
 use crate::search::order;
 use regex::bytes::Regex;
 use std::io::{self, Write};
@@ -16,6 +16,7 @@ type Mid = [Option<Box<Low>>; 256];
 struct Index {
     trie: Vec<Option<Box<Mid>>>,
     files: Vec<PathBuf>,
+    distinct: Distinct,
     batch: Batch,
 }
 
@@ -23,7 +24,7 @@ impl Index {
     fn add(&mut self, path: PathBuf, bytes: &[u8]) {
         let number = self.files.len() as u32;
         self.files.push(path);
-        if self.batch.add(number, bytes) {
+        if self.batch.add(number, &self.distinct.of(bytes)) {
             self.finish();
         }
     }
@@ -47,8 +48,12 @@ impl Index {
 /// Searches; prints the matching lines in the order of their paths.
 pub(crate) fn run(pattern: &Regex, query: &Query, dir: &Path) -> io::Result<Arc<Counts>> {
     let counts = Arc::new(Counts::default());
-    let mut index =
-        Index { trie: (0..256).map(|_| None).collect(), files: Vec::new(), batch: Batch::new() };
+    let mut index = Index {
+        trie: (0..256).map(|_| None).collect(),
+        files: Vec::new(),
+        distinct: Distinct::new(),
+        batch: Batch::new(),
+    };
     let mut todo = vec![dir.to_path_buf()];
     while let Some(dir) = todo.pop() {
         match std::fs::read_dir(&dir) {
