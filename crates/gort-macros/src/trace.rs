@@ -276,3 +276,45 @@ impl Source<'_> {
 fn documentation(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attrs.iter().filter(|a| a.path().is_ident("doc") || a.path().is_ident("cfg"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fmt::Write;
+
+    proptest! {
+        /// Whatever a struct is made of, the expansion is Rust, and its initialiser has one member for
+        /// each of the struct's.
+        #[test]
+        fn the_initialiser_has_every_member(kinds in proptest::collection::vec(0..4u8, 0..12)) {
+            let mut text = String::from("#[trace(crate = gort_gc)] struct Thing {");
+            for (i, kind) in kinds.iter().enumerate() {
+                let ty = match kind {
+                    0 => "Field<Thing>",
+                    1 => "[Field<Thing>; 3]",
+                    2 => "String",
+                    _ => "std::sync::atomic::AtomicU32",
+                };
+                let _ = write!(text, "m{i}: {ty},");
+            }
+            text.push('}');
+            let input: DeriveInput = syn::parse_str(&text).expect("a struct");
+            let file: syn::File =
+                syn::parse2(expand(&input).expect("it can be traced")).expect("the expansion is Rust");
+            let init = file.items.iter().find_map(|item| match item {
+                syn::Item::Struct(s) if s.ident == "ThingInit" => Some(s),
+                _ => None,
+            });
+            let members: Vec<String> = init
+                .expect("an initialiser")
+                .fields
+                .iter()
+                .filter_map(|f| f.ident.as_ref().map(ToString::to_string))
+                .filter(|name| name.starts_with('m'))
+                .collect();
+            let want: Vec<String> = (0..kinds.len()).map(|i| format!("m{i}")).collect();
+            prop_assert_eq!(members, want);
+        }
+    }
+}
