@@ -16,7 +16,7 @@
 //! None.
 //!
 //! # Read in this order
-//! [`failure`] → [`metadata`] → [`layers`] → [`tidy`] → [`bench`](mod@bench)
+//! [`failure`] → [`metadata`] → [`layers`] → [`tidy`] → [`bench`](mod@bench) → [`boot_trace`]
 //!
 //! An example of its use alone:
 //!
@@ -26,6 +26,7 @@
 //! ```
 
 mod bench;
+mod boot_trace;
 mod failure;
 mod layers;
 mod metadata;
@@ -45,6 +46,7 @@ Commands:
   layers   compare the crates' dependencies with the permitted arrows
   tidy     check the written rules that no compiler checks
   bench    measure gort and its peers on the same workloads
+  boot-trace  show what each stage of a boot took
 
 Options of every command:
   -h, --help   say what the command does, and its options
@@ -74,6 +76,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<(), Failure> {
         "layers" => layers::run(args),
         "tidy" => tidy::run(args),
         "bench" => bench::run(args),
+        "boot-trace" => boot_trace::run(args),
         // Not for people: the bench starts it as a process of its own.
         bench::TOUCH_MEMORY => bench::touch_memory(args),
         "-h" | "--help" | "help" => {
@@ -82,7 +85,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<(), Failure> {
         }
         "" => Err(Failure::Usage(format!("no command given\n\n{HELP}"))),
         unknown => Err(Failure::Usage(format!(
-            "unknown command '{unknown}', the commands are: layers, tidy, bench"
+            "unknown command '{unknown}', the commands are: layers, tidy, bench, boot-trace"
         ))),
     }
 }
