@@ -55,7 +55,7 @@
 //!
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → [`timer`] → [`join`] →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → `timer` → [`join`] →
 //! `deadlock` → [`shutdown`]
 
 mod deadlock;
@@ -84,7 +84,7 @@ mod supply;
 mod sysmon;
 pub mod testing;
 pub mod thread;
-pub mod timer;
+mod timer;
 mod trim;
 mod wake;
 mod word;

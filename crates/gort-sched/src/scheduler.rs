@@ -305,8 +305,14 @@ impl Scheduler {
         &self.stacks
     }
 
-    /// The scheduler of the goroutine that calls, if a goroutine calls.
-    pub fn current<'a>() -> Option<&'a Self> {
+    /// Runs `f` on the scheduler of the goroutine that calls, if a goroutine calls.
+    pub fn with_current<R>(f: impl FnOnce(&Self) -> R) -> Option<R> {
+        Self::current().map(f)
+    }
+
+    /// The scheduler of the goroutine that calls. The lifetime is a convenience: callers drop it before
+    /// the goroutine ends.
+    pub(crate) fn current<'a>() -> Option<&'a Self> {
         let m = M::current();
         // SAFETY: SCHED-MEM — a non-null word names this thread's M, whose scheduler outlives
         // the goroutine that asks.

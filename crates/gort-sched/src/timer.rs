@@ -1,10 +1,10 @@
-//! Timers: a 4-ary heap per processor, and one for threads that are no Ms.
+//! Timers: a 4-ary heap per processor, of the deadlines of goroutines that wait.
 //!
-//! A heap entry is the due time and a record; the record knows its place, so that a stopped
-//! timer leaves the heap at once and holds nothing (TIMER-1). Due timers are run by the P's own
-//! thread between goroutines, by thieves in their last round, by whoever keeps the time while
-//! all sleep, and by sysmon when they are late. What a timer does is short: it ends a wait, or
-//! calls a function that must not block.
+//! A heap entry is the due time and a record; the record knows its place, so that a wait that ended
+//! leaves the heap at once and holds nothing (TIMER-1). Due timers are run by the P's own thread
+//! between goroutines, by thieves in their last round, by whoever keeps the time while all sleep, and
+//! by sysmon when they are late. What a timer does is short: it ends a wait. (Plain threads sleep
+//! with a deadline of their own and need none.)
 
 use crate::park::{TIMEOUT, Ticket};
 use crate::scheduler::Scheduler;
@@ -17,32 +17,18 @@ use core::sync::atomic::{
 };
 use gort_sys::clock;
 use gort_sys::lock::Lock;
-use gort_sys::note::Note;
 use gort_sys::rank::{Rank, layer};
-use once_cell::sync::Lazy;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 static RANK: Rank = Rank { layer: layer::SCHED, n: 10, name: "sched.timers" };
 
 /// Not in a heap.
 const NOWHERE: usize = usize::MAX;
 
-/// A function that a timer calls.
-type Call = Arc<Mutex<Box<dyn FnMut() + Send>>>;
-
-#[derive(Clone)]
-enum Action {
-    Fire(Ticket),
-    Call(Call),
-}
-
 /// A timer that may be in a heap. The fields belong to the lock of that heap while it is, else
 /// to the owner.
 pub(crate) struct TimerRec {
     at: usize,
-    period: u64,
-    action: Action,
+    ticket: Ticket,
     heap: *const Timers,
 }
 
@@ -123,37 +109,21 @@ impl Timers {
     pub(crate) fn run(&self, now: u64) -> usize {
         let mut ran = 0;
         loop {
-            let action = {
+            let ticket = {
                 let mut heap = self.heap.lock();
                 let Some(&(when, rec)) = heap.first() else { return ran };
                 if when > now {
                     return ran;
                 }
                 // SAFETY: TIMER-1 — under the lock of the heap that it is in.
-                let (period, action) = unsafe { ((*rec).period, (*rec).action.clone()) };
-                if period == 0 {
-                    take(&mut heap, 0);
-                } else {
-                    // Missed beats are left out.
-                    heap[0].0 = when + period * (1 + (now - when) / period);
-                    down(&mut heap, 0);
-                }
+                let ticket = unsafe { (*rec).ticket };
+                take(&mut heap, 0);
                 self.note_next(&heap);
-                action
+                ticket
             };
             ran += 1;
-            match action {
-                Action::Fire(ticket) => {
-                    if ticket.claim(TIMEOUT) {
-                        ticket.wake();
-                    }
-                }
-                Action::Call(call) => {
-                    // A panicking timer function poisons its mutex and is not called again.
-                    if let Ok(mut f) = call.lock() {
-                        f();
-                    }
-                }
+            if ticket.claim(TIMEOUT) {
+                ticket.wake();
             }
         }
     }
@@ -199,63 +169,25 @@ fn take(heap: &mut Vec<(u64, *mut TimerRec)>, at: usize) {
     }
 }
 
-/// Adds a record to the heap of the calling thread's P, or of the outsiders.
+/// Adds a record of the calling goroutine to the heap of its thread's P; where the P was taken away,
+/// to any of its scheduler.
 ///
 /// # Safety
 /// As [`Timers::add`].
-unsafe fn add_here(when: u64, rec: *mut TimerRec) {
+unsafe fn add_here(s: &Scheduler, when: u64, rec: *mut TimerRec) {
     match crate::handoff::try_enter() {
         Some((m, _inside)) => {
             // SAFETY: P-OWN — inside, with a P. TIMER-1 — the caller's promise.
             unsafe { m.held().timers.add(when, rec) };
-            sleep::timer_added(m.scheduler(), when, true);
+            sleep::timer_added(s, when, true);
         }
-        None => match Scheduler::current() {
-            // A goroutine whose thread has lost its P: any heap of its scheduler will do.
-            Some(s) => {
-                // SAFETY: TIMER-1 — the caller's promise.
-                unsafe { s.ps[0].timers.add(when, rec) };
-                sleep::timer_added(s, when, false);
-            }
-            None => {
-                // SAFETY: TIMER-1 — the caller's promise.
-                unsafe { OUTSIDE.timers.add(when, rec) };
-                OUTSIDE.note.wake();
-            }
-        },
+        None => {
+            // SAFETY: TIMER-1 — the caller's promise.
+            unsafe { s.ps[0].timers.add(when, rec) };
+            sleep::timer_added(s, when, false);
+        }
     }
 }
-
-/// The heap of threads that are no Ms, and the thread that serves it. Made at first use; it
-/// sleeps while no timer is set, and stays until the process ends.
-struct Outside {
-    timers: Timers,
-    note: Note,
-}
-
-static OUTSIDE: Lazy<&'static Outside> = Lazy::new(|| {
-    let outside: &'static Outside =
-        Box::leak(Box::new(Outside { timers: Timers::new(), note: Note::new() }));
-    let spawned = std::thread::Builder::new().name("gort-timers".into()).spawn(move || {
-        let _helper = crate::deadlock::HelperThread::register();
-        loop {
-            outside.note.clear();
-            let now = clock::nanos();
-            outside.timers.run(now);
-            match outside.timers.next() {
-                u64::MAX => outside.note.sleep(),
-                next => {
-                    let left = Duration::from_nanos(next.saturating_sub(clock::nanos()));
-                    outside.note.sleep_for(left);
-                }
-            }
-        }
-    });
-    if let Err(e) = spawned {
-        gort_sys::fatal!("TIMER-1", "no thread for timers: {e}");
-    }
-    outside
-});
 
 /// The deadline of a goroutine's wait; taken back when it goes.
 pub(crate) struct Deadline {
@@ -268,16 +200,14 @@ impl Deadline {
         // ORDER: Relaxed — the goroutine alone uses its record.
         let mut rec = g.timer.load(Relaxed);
         if rec.is_null() {
-            let fresh =
-                TimerRec { at: NOWHERE, period: 0, action: Action::Fire(ticket), heap: null() };
-            rec = Box::into_raw(Box::new(fresh));
+            rec = Box::into_raw(Box::new(TimerRec { at: NOWHERE, ticket, heap: null() }));
             // ORDER: Relaxed — as above.
             g.timer.store(rec, Relaxed);
         }
         // SAFETY: TIMER-1 — the record is in no heap between waits, and freed with the G only.
         unsafe {
-            (*rec).action = Action::Fire(ticket);
-            add_here(when, rec);
+            (*rec).ticket = ticket;
+            add_here(g.scheduler(), when, rec);
         }
         Self { rec }
     }
@@ -298,51 +228,6 @@ pub(crate) fn free_record(rec: *mut TimerRec) {
     }
 }
 
-/// Calls a function at a time, once or again and again, until it is dropped.
-///
-/// The function runs on a thread of the scheduler: it must be short and must not block.
-pub struct Timer {
-    rec: Box<core::cell::UnsafeCell<TimerRec>>,
-}
-
-// SAFETY: TIMER-1 — the record is reached under its heap's lock; `call` is Send.
-unsafe impl Send for Timer {}
-// SAFETY: TIMER-1 — `stop` takes the lock.
-unsafe impl Sync for Timer {}
-
-impl fmt::Debug for Timer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Timer")
-    }
-}
-
-impl Timer {
-    /// Calls `f` at `when_ns` on the scale of [`clock::nanos`], and if `period_ns` is not 0, at
-    /// each multiple of it afterwards.
-    pub fn after(when_ns: u64, period_ns: u64, f: Box<dyn FnMut() + Send>) -> Self {
-        let action = Action::Call(Arc::new(Mutex::new(f)));
-        let rec = TimerRec { at: NOWHERE, period: period_ns, action, heap: null() };
-        let timer = Self { rec: Box::new(core::cell::UnsafeCell::new(rec)) };
-        // SAFETY: TIMER-1 — boxed, and removed before the box goes.
-        unsafe { add_here(when_ns, timer.rec.get()) };
-        timer
-    }
-
-    /// Stops it; `false` if it had run for the last time already. The function may still be
-    /// running when this returns.
-    pub fn stop(&self) -> bool {
-        // SAFETY: TIMER-1 — the heap that it was added to. A scheduler keeps its memory while
-        // goroutines of it exist; timers of outsiders live in a heap that stays.
-        unsafe { (*(*self.rec.get()).heap).remove(self.rec.get()) }
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,8 +235,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn rec() -> *mut TimerRec {
-        let action = Action::Call(Arc::new(Mutex::new(Box::new(|| ()))));
-        Box::into_raw(Box::new(TimerRec { at: NOWHERE, period: 0, action, heap: null() }))
+        // A ticket that nobody waits for any more.
+        let ticket = Ticket::open();
+        ticket.cancel();
+        Box::into_raw(Box::new(TimerRec { at: NOWHERE, ticket, heap: null() }))
     }
 
     proptest! {

@@ -214,7 +214,7 @@ fn blocking_calls_overlap() {
         for g in all {
             g.join().unwrap();
         }
-        assert!(Scheduler::current().unwrap().stats().handoffs > 0);
+        assert!(Scheduler::with_current(Scheduler::stats).unwrap().handoffs > 0);
     });
 }
 
@@ -339,6 +339,7 @@ fn parking_while_unwinding_keeps_the_thread() {
 #[test]
 fn goroutines_that_wait_for_ever_unwind_at_the_end() {
     static DROPS: AtomicUsize = AtomicUsize::new(0);
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
     struct Counted;
     impl Drop for Counted {
         fn drop(&mut self) {
@@ -349,16 +350,21 @@ fn goroutines_that_wait_for_ever_unwind_at_the_end() {
         for _ in 0..10 {
             go(|| {
                 let _counted = Counted;
+                STARTED.fetch_add(1, Ordering::Relaxed);
                 thread::park();
                 thread::park();
             });
         }
         let kept = go(|| {
             let _counted = Counted;
+            STARTED.fetch_add(1, Ordering::Relaxed);
             thread::park();
             thread::park();
         });
-        thread::sleep(Duration::from_millis(2));
+        // What has not run when the main goroutine ends never runs.
+        while STARTED.load(Ordering::Relaxed) < 11 {
+            thread::yield_now();
+        }
         kept
     });
     assert_eq!(DROPS.load(Ordering::Relaxed), 11);
@@ -516,7 +522,7 @@ fn idle_threads_end() {
         for g in all {
             g.join().unwrap();
         }
-        let threads = || Scheduler::current().unwrap().stats().threads;
+        let threads = || Scheduler::with_current(Scheduler::stats).unwrap().threads;
         while threads() > 3 {
             thread::sleep(Duration::from_millis(2));
         }
@@ -559,11 +565,10 @@ fn parked_goroutines_give_back_what_they_do_not_use() {
             places.extend(rx.try_iter());
             thread::yield_now();
         }
-        let s = Scheduler::current().unwrap();
         let left = || places.iter().filter(|&&p| resident(p)).count();
         // Two looks at each; some may be looked at before they have parked.
         while left() > 0 {
-            s.trim_parked(100);
+            Scheduler::with_current(|s| s.trim_parked(100));
             thread::yield_now();
         }
         for g in all {

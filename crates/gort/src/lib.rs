@@ -93,12 +93,12 @@ pub mod runtime {
 
     /// Goroutines alive on the caller's scheduler; 0 on a thread that is no goroutine.
     pub fn num_goroutine() -> u64 {
-        Scheduler::current().map_or(0, Scheduler::goroutines)
+        Scheduler::with_current(Scheduler::goroutines).unwrap_or(0)
     }
 
     /// Processors of the caller's scheduler; 0 on a thread that is no goroutine.
     pub fn procs() -> u32 {
-        Scheduler::current().map_or(0, Scheduler::procs)
+        Scheduler::with_current(Scheduler::procs).unwrap_or(0)
     }
 
     /// Processors that the process may use.
@@ -108,7 +108,7 @@ pub mod runtime {
 
     /// Figures of the caller's scheduler; all zero on a thread that is no goroutine.
     pub fn stats() -> Stats {
-        Scheduler::current().map_or_else(Stats::default, Scheduler::stats)
+        Scheduler::with_current(Scheduler::stats).unwrap_or_default()
     }
 
     /// The version of gort.
