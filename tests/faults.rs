@@ -9,10 +9,14 @@ struct End {
 }
 
 fn run(mode: &str) -> End {
+    run_program("faults", mode)
+}
+
+fn run_program(program: &str, mode: &str) -> End {
     let mut path = std::env::current_exe().expect("a test binary");
     path.pop();
     path.pop();
-    let out = Command::new(path.join("examples/faults"))
+    let out = Command::new(path.join("examples").join(program))
         .arg(mode)
         .env("GOMAXPROCS", "2")
         .env_remove("RUST_BACKTRACE")
@@ -59,8 +63,14 @@ fn deadlocks_are_reported_with_their_reason() {
         );
         assert!(end.err.contains(reason) && end.err.contains("faults.rs"), "{mode}: {}", end.err);
     }
+    let end = run_program("library", "deadlock");
+    assert_eq!(end.code, Some(2), "{}", end.err);
+    assert!(end.err.contains("goroutine 1 [chan receive"), "{}", end.err);
     let end = run("goexit");
-    assert_eq!((end.code, end.out.as_str()), (Some(2), "destructor\nthe other goroutine\n"));
+    assert_eq!(end.code, Some(2));
+    let mut lines: Vec<&str> = end.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["destructor", "the other goroutine"]);
     assert!(end.err.starts_with("fatal error: no goroutines (main called goexit) - deadlock!"));
 }
 
@@ -68,6 +78,8 @@ fn deadlocks_are_reported_with_their_reason() {
 fn no_alarm_where_a_thread_may_still_wake() {
     let end = run("outsider");
     assert_eq!((end.code, end.out.as_str(), end.err.as_str()), (Some(0), "Ok(5)\n", ""));
+    let end = run_program("library", "outsider");
+    assert_eq!((end.code, end.out.as_str(), end.err.as_str()), (Some(0), "Ok(6)\n", ""));
 }
 
 #[test]

@@ -41,7 +41,7 @@ use crate::init_tasks::{self, InitTask};
 use crate::options::Options;
 use crate::report::{self, Row};
 use crate::wire;
-use gort_sched::{JoinHandle, Scheduler};
+use gort_sched::{HelperThread, JoinHandle, Scheduler};
 use gort_stack::StackPool;
 use gort_sys::{SysBytes, clock, mem, thread};
 use std::sync::Arc;
@@ -316,7 +316,13 @@ impl<T: Send + 'static> MainReady<T> {
         self.sched.start_sysmon()?;
         clock.stop();
         self.sched.begin();
-        let result = self.main.join();
+        let result = {
+            // This thread only waits: it will wake nobody, whatever the deadlock check thinks of
+            // other threads. A goroutine that boots a runtime parks, and is no thread.
+            let _waiting =
+                gort_sched::thread::goroutine_id().is_none().then(HelperThread::register);
+            self.main.join()
+        };
         Ok(Ended { sched: self.sched, result, patience: self.patience })
     }
 

@@ -1,9 +1,9 @@
 //! All asleep: nobody can run, no timer is set, and no outsider can wake anybody.
 //!
 //! The check runs when the last thread that was awake goes to sleep. It is sure before it
-//! speaks: a plain thread that has used a gort primitive and lives, or any thread of the process
-//! that is younger than the scheduler and not its own, could still wake somebody, and then
-//! nothing is said.
+//! speaks: a plain thread that has used a gort primitive and lives, or any other thread of the
+//! process that is not the runtime's own, could still wake somebody, and then nothing is said. (So
+//! it is silent under a test harness, which has threads of its own.)
 
 use crate::g::{G, SYSTEM};
 use crate::m::{M, Post};
@@ -94,24 +94,20 @@ impl HelperThread {
 impl Drop for HelperThread {
     fn drop(&mut self) {
         HELPER_TIDS.lock().retain(|&t| t != self.0);
+        let _ = crate::park::IS_HELPER.try_with(|h| h.set(false));
     }
 }
 
-/// Whether the process has threads that might wake a goroutine: younger than the scheduler, and
-/// neither its own nor a helper of the runtime.
-///
-/// Thread numbers of Linux grow until they wrap; after a wrap a stranger may look old, and an old
-/// thread young. The second only keeps the report back.
+/// Whether the process has threads that might wake a goroutine: neither Ms of this scheduler nor
+/// helpers of the runtime.
 fn strangers_live(s: &Scheduler) -> bool {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return true };
-    let young: Vec<i32> = tasks
-        .filter_map(|t| t.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|&tid| tid > s.maker_tid)
-        .collect();
     let mut own: Vec<i32> = HELPER_TIDS.lock().clone();
     // ORDER: Acquire ⇐ `serve`: a thread that sleeps has told its number.
     own.extend(s.ms.lock().iter().map(|m| m.tid.load(Acquire)));
-    young.iter().any(|tid| !own.contains(tid))
+    tasks
+        .filter_map(|t| t.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .any(|tid| !own.contains(&tid))
 }
 
 /// Prints every goroutine with its state, reason, frames and birthplace.

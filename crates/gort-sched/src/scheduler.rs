@@ -184,8 +184,6 @@ pub struct Scheduler {
     pub(crate) trim_cursor: AtomicUsize,
     /// Threads may run goroutines; before, the main goroutine waits in the first P's queue.
     pub(crate) begun: AtomicBool,
-    /// The kernel's number of the thread that made this scheduler.
-    pub(crate) maker_tid: i32,
 }
 
 impl fmt::Debug for Scheduler {
@@ -290,7 +288,6 @@ impl Scheduler {
             started_ns: gort_sys::clock::nanos(),
             trim_cursor: AtomicUsize::new(0),
             begun: AtomicBool::new(false),
-            maker_tid: gort_sys::thread::id(),
             config,
         }))
     }
