@@ -173,7 +173,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        Some(self.0.upgrade()?.spawn(f))
+        self.0.upgrade()?.try_spawn(f).ok()
     }
 }
 

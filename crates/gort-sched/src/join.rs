@@ -272,14 +272,16 @@ unsafe fn give_up(g: NonNull<G>, result: impl FnOnce(&G)) {
     if word & DONE != 0 {
         result(record);
     }
-    if word & ORPHAN != 0 {
-        crate::shutdown::orphan_gone(sched);
-    } else if word & EXITED != 0 {
+    if word & ORPHAN == 0 && word & EXITED != 0 {
         free_record(g.as_ptr());
     }
-    if !inside && word & ORPHAN == 0 {
-        // ORDER: SeqCst — after the last touch of the scheduler's memory.
+    if !inside {
+        // ORDER: SeqCst — after the last touch of the scheduler's memory; an orphan's own count keeps
+        // that a moment longer.
         sched.visitors.fetch_sub(1, SeqCst);
+    }
+    if word & ORPHAN != 0 {
+        crate::shutdown::orphan_gone(sched);
     }
 }
 

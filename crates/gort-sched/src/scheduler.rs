@@ -13,7 +13,7 @@ use core::fmt;
 use core::ptr::null_mut;
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, SeqCst},
 };
 use crossbeam_deque::Injector;
 use gort_stack::{Class, StackPool};
@@ -231,7 +231,8 @@ impl Scheduler {
     /// The most processors that a scheduler can have.
     pub const MAX_PROCS: u32 = 1024;
 
-    /// Makes the processors; nothing runs yet.
+    /// Makes the processors; nothing runs yet. What is made here stays until
+    /// [`shut_down`](Self::shut_down): dropping the last `Arc` alone frees nothing.
     ///
     /// # Errors
     /// [`SchedError`].
@@ -261,7 +262,7 @@ impl Scheduler {
         for _ in &ps {
             supply.add_idle();
         }
-        Ok(Arc::new(Self {
+        let this = Arc::new(Self {
             ps,
             supply,
             idle: Lock::new(&IDLE, idle),
@@ -289,7 +290,11 @@ impl Scheduler {
             trim_cursor: AtomicUsize::new(0),
             begun: AtomicBool::new(false),
             config,
-        }))
+        });
+        // Threads, records and handles point into it: until `shut_down` gives it up, one count stays,
+        // whoever else drops theirs (SCHED-MEM).
+        core::mem::forget(Arc::clone(&this));
+        Ok(this)
     }
 
     /// Processors.
@@ -322,8 +327,8 @@ impl Scheduler {
     }
 
     pub(crate) fn set_life(&self, life: u8) {
-        // ORDER: Release ⇒ `life`.
-        self.life.store(life, Release);
+        // ORDER: SeqCst — Release ⇒ `life`; and before the look at the visitors.
+        self.life.store(life, SeqCst);
     }
 
     /// Goroutines alive.

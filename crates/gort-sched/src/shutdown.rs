@@ -177,29 +177,31 @@ impl Scheduler {
         }
     }
 
-    /// All threads are gone: the memory stays for the handles that are still out.
+    /// All threads are gone: the memory stays for the handles that are still out. They share the count
+    /// that `new` has left.
     fn release(self: Arc<Self>) {
-        // Handles that go from now on see the mark, and count down; one more for this function.
+        // Who spawns from outside has seen that the scheduler ends, or its handle is counted below.
+        self.wait_for_visitors();
+        // Handles that go from now on see the mark, and count down.
         // ORDER: Release ⇒ `orphan_gone`.
         self.orphans.store(usize::MAX / 2, Release);
         let out = self.gs.all().filter(|g| g.join.orphan()).count();
-        // ORDER: SeqCst — pairs with the visitors' count: whoever gave up a handle before the
-        // mark is out of the memory when this reads 0.
+        // Whoever gave up a handle before the mark is out of the memory after this.
+        self.wait_for_visitors();
+        // ORDER: AcqRel — sets the true count, less those that went meanwhile.
+        let before = self.orphans.fetch_sub(usize::MAX / 2 - out, AcqRel);
+        if before == usize::MAX / 2 - out {
+            // None is out, or all went meanwhile.
+            // SAFETY: SCHED-MEM — `new` left this count, and nobody else gives it up.
+            unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self)) };
+        }
+    }
+
+    fn wait_for_visitors(&self) {
+        // ORDER: SeqCst — pairs with the visitors' own count: before their look at the scheduler's life
+        // or at the handle's word, and after their last touch of the memory.
         while self.visitors.load(SeqCst) != 0 {
             gort_sys::thread::yield_os();
-        }
-        if out == 0 {
-            return;
-        }
-        let raw = Arc::into_raw(self);
-        // SAFETY: SCHED-MEM — the raw pointer keeps a count, which the last handle gives up.
-        let this = unsafe { &*raw };
-        // ORDER: AcqRel — sets the true count, less those that went meanwhile.
-        let before = this.orphans.fetch_sub(usize::MAX / 2 - out, AcqRel);
-        if before == usize::MAX / 2 - out {
-            // All of them went meanwhile.
-            // SAFETY: SCHED-MEM — as above.
-            drop(unsafe { Arc::from_raw(raw) });
         }
     }
 }

@@ -5,14 +5,14 @@ use crate::handoff;
 use crate::join::{self, JoinHandle};
 use crate::m::M;
 use crate::schedule;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{EXITING, Scheduler};
 use crate::start;
 use crate::state::GState;
 use crate::thread::Inner;
 use core::panic::Location;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicPtr;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use gort_stack::Class;
 use std::io;
 
@@ -85,12 +85,25 @@ impl Scheduler {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        // SAFETY: `F` and `T` are Send and 'static.
-        let made = unsafe { self.spawn_unchecked(f, How::default(), None) };
-        match made {
+        match self.try_spawn(f) {
             Ok(handle) => handle,
             Err(e) => panic!("cannot spawn a goroutine: {e}"),
         }
+    }
+
+    /// As [`spawn`](Self::spawn), with an error instead of the panic.
+    ///
+    /// # Errors
+    /// There is no memory for another goroutine, or the scheduler has ended.
+    #[track_caller]
+    #[inline]
+    pub fn try_spawn<F, T>(&self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: `F` and `T` are Send and 'static.
+        unsafe { self.spawn_unchecked(f, How::default(), None) }
     }
 
     /// The same without the bounds.
@@ -110,6 +123,8 @@ impl Scheduler {
         F: FnOnce() -> T,
     {
         let inside = handoff::try_enter().filter(|(m, _)| core::ptr::eq(m.sched, self));
+        // From outside, the scheduler may end at any moment.
+        let _visit = if inside.is_none() { Some(self.visit()?) } else { None };
         let g = match &inside {
             Some((m, _)) => self.record_here(m)?,
             None => self.record_outside()?,
@@ -159,6 +174,19 @@ impl Scheduler {
         Ok(JoinHandle::new(handle))
     }
 
+    /// Keeps the scheduler from ending until the value goes; an error if it has ended.
+    #[cold]
+    fn visit(&self) -> io::Result<Visit<'_>> {
+        // ORDER: SeqCst — counted before the look; pairs with `wait_for_visitors` after EXITING.
+        self.visitors.fetch_add(1, SeqCst);
+        let visit = Visit(self);
+        // ORDER: SeqCst — as above.
+        if self.life.load(SeqCst) == EXITING {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "the scheduler has ended"));
+        }
+        Ok(visit)
+    }
+
     /// A free record with a fresh number, from the P at hand.
     #[inline]
     fn record_here(&self, m: &M) -> io::Result<&G> {
@@ -194,6 +222,16 @@ impl Scheduler {
         g.id.set(self.next_id.fetch_add(1, Relaxed));
         g.settle_idle();
         Ok(g)
+    }
+}
+
+/// A thread that is no M of the scheduler, inside its memory.
+struct Visit<'a>(&'a Scheduler);
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        // ORDER: SeqCst — after the last touch of the scheduler's memory.
+        self.0.visitors.fetch_sub(1, SeqCst);
     }
 }
 

@@ -577,3 +577,24 @@ fn parked_goroutines_give_back_what_they_do_not_use() {
         }
     });
 }
+
+#[test]
+fn a_scheduler_outlives_its_owner_and_refuses_after_its_end() {
+    // SCHED-MEM: dropping the last `Arc` frees nothing that a handle or a thread may still use.
+    let s = Scheduler::new(config(1, false)).unwrap();
+    let never = s.spawn(|| 1);
+    drop(s);
+    assert!(!never.is_finished());
+    drop(never);
+    let s = Scheduler::new(config(2, false)).unwrap();
+    s.start_sysmon().unwrap();
+    s.begin();
+    let kept = Arc::clone(&s);
+    let early = s.spawn(|| 2);
+    assert!(s.shut_down(Duration::from_secs(10)));
+    assert!(early.is_finished());
+    assert!(kept.try_spawn(|| 3).unwrap_err().to_string().contains("has ended"));
+    drop(kept);
+    // The handle holds the memory that is left.
+    assert_eq!(early.join().unwrap_or(2), 2);
+}
