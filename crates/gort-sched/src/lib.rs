@@ -54,7 +54,7 @@
 //! `sched.timers`.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` →
+//! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` → `steal` →
 //! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → `timer` → [`join`] →
 //! `deadlock` → [`shutdown`]
 
@@ -80,6 +80,7 @@ mod sleep;
 mod spawn;
 mod start;
 pub mod state;
+mod steal;
 mod supply;
 mod sysmon;
 pub mod testing;

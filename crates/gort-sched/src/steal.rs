@@ -1,0 +1,159 @@
+//! Looking for work in the other processors' queues.
+//!
+//! Every P is visited once a round, from a random one on, in steps coprime to their number. Half of a
+//! victim's queue moves; its timers and its run-next goroutine are touched in the last round only, as
+//! the victim is about to run them itself.
+
+use crate::g::G;
+use crate::m::M;
+use crate::p::{P, bump};
+use crate::schedule::{from_injector, not_null, send_home, take_runnext};
+use crate::scheduler::Scheduler;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use gort_sys::clock;
+
+/// Rounds of stealing; run-next slots and timers of others only in the last.
+const STEAL_ROUNDS: u32 = 4;
+/// How long a thread without work looks on before it sleeps, in nanoseconds.
+const SPIN_NS: u64 = 10_000;
+
+/// Looks into the other processors' queues, for a while.
+pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
+    let seen = s.supply.look();
+    if !m.spinning.get() {
+        // At most half of the busy Ps look around.
+        if 2 * seen.spinning() >= s.config.procs - seen.idle().min(s.config.procs) {
+            return None;
+        }
+        m.spinning.set(true);
+        s.supply.start_spin();
+    }
+    let mut end = 0;
+    loop {
+        for round in 0..STEAL_ROUNDS {
+            if let Some(g) = steal_round(m, s, p, round + 1 == STEAL_ROUNDS) {
+                return Some(g);
+            }
+        }
+        if let Some(g) = from_injector(s, p, usize::MAX) {
+            return Some(g);
+        }
+        let now = clock::nanos();
+        if end == 0 {
+            end = now + SPIN_NS;
+        }
+        // A processor that nobody competes for may be looked for a little longer.
+        if now >= end || s.supply.look().idle() + 1 >= s.config.procs || s.life() != 0 {
+            bump(&p.counts.failed_steals, 1);
+            return None;
+        }
+        for _ in 0..32 {
+            core::hint::spin_loop();
+        }
+        // SAFETY: M-OWN — called on this thread.
+        if s.has_waiters() || unsafe { m.has_bound_work() } {
+            return None;
+        }
+    }
+}
+
+/// Visits every other P once, from a random one on, in steps coprime to their number.
+fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
+    // SAFETY: P-OWN — g0 is inside and holds `p`.
+    let draw = unsafe { p.own() }.chance.draw() as u32;
+    for id in visit_order(s.config.procs, draw) {
+        if id == p.id {
+            continue;
+        }
+        let victim = &s.ps[id as usize];
+        if last && victim.timers.are_due() {
+            victim.timers.run(clock::nanos());
+            if let Some(g) = not_null(take_runnext(m, p)).or_else(|| p.runq.pop()) {
+                return Some(g);
+            }
+        }
+        if let Some((g, n)) = victim.runq.steal_into(&p.runq) {
+            bump(&p.counts.steals, 1);
+            bump(&p.counts.stolen, u64::from(n));
+            return Some(g);
+        }
+        if last && let Some(g) = steal_runnext(m, s, victim) {
+            bump(&p.counts.steals, 1);
+            bump(&p.counts.stolen, 1);
+            return Some(g);
+        }
+    }
+    None
+}
+
+/// Every number below `n` once, from a start and by a step that `draw` chooses.
+pub(crate) fn visit_order(n: u32, draw: u32) -> impl Iterator<Item = u32> {
+    const fn gcd(a: u32, b: u32) -> u32 {
+        if b == 0 { a } else { gcd(b, a % b) }
+    }
+    let mut step = 1 + (draw >> 16) % n;
+    while gcd(step, n) != 1 {
+        step = step % n + 1;
+    }
+    let start = (draw & 0xffff) % n;
+    (0..n).map(move |i| ((u64::from(start) + u64::from(i) * u64::from(step)) % u64::from(n)) as u32)
+}
+
+/// Takes what another P would run next, if it may run here.
+fn steal_runnext(m: &M, s: &Scheduler, victim: &P) -> Option<*mut G> {
+    // ORDER: Acquire ⇐ `run_next`: the record behind the pointer.
+    let g = victim.runnext.load(Acquire);
+    // SAFETY: G-MEM — records are type-stable, so a stale pointer may be looked at.
+    let home = unsafe { g.as_ref() }?.home();
+    if !home.is_null() && !core::ptr::eq(home, m) {
+        return None;
+    }
+    // A goroutine that was just readied will mostly be run at once by the victim, whose current
+    // one parks: stealing it would throw it from thread to thread. Give the victim 3 µs.
+    if !victim.holder().is_null() {
+        let end = clock::nanos() + 3_000;
+        while clock::nanos() < end {
+            // ORDER: Relaxed — a look.
+            if victim.runnext.load(Relaxed) != g {
+                return None;
+            }
+            core::hint::spin_loop();
+        }
+    }
+    // ORDER: AcqRel — Acquire ⇐ `run_next`; Relaxed on failure: nothing was gained.
+    victim.runnext.compare_exchange(g, null_mut(), AcqRel, Relaxed).ok()?;
+    // The record may have been used again since it was looked at: only now it is ours.
+    // SAFETY: G-OWN — the exchange took it.
+    let home = unsafe { (*g).home() };
+    if home.is_null() || core::ptr::eq(home, m) {
+        return Some(g);
+    }
+    send_home(s, g);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SCHED-8: for 1 to 64 processors, whatever is drawn, everybody is visited once.
+    #[test]
+    fn everybody_is_visited_once() {
+        for n in 1..=64 {
+            for draw in [0, 1, 0xffff, 0x1_0000, 0x7_0003, 0xdead_beef, u32::MAX] {
+                let mut seen: Vec<u32> = visit_order(n, draw).collect();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..n).collect::<Vec<_>>(), "{n} {draw:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn golden_orders() {
+        let order = |n, draw| visit_order(n, draw).collect::<Vec<_>>();
+        assert_eq!(order(4, 0), [0, 1, 2, 3]);
+        assert_eq!(order(4, 0x0002_0001), [1, 0, 3, 2]);
+        assert_eq!(order(5, 0x0001_0003), [3, 0, 2, 4, 1]);
+    }
+}
