@@ -10,11 +10,11 @@
 //!                         └ table                           → standard output
 //! ```
 //!
-//! Every workload is one process per run. The programs are equals: each is told
-//! the workload by its argument and the number of processors by `GOMAXPROCS`,
+//! Every case of a workload is one process per run. The programs are equals: each
+//! is told the case by its argument and the number of processors by `GOMAXPROCS`,
 //! verifies its own result, and prints lines `metric NAME VALUE UNIT`; what is
-//! measured from outside (wall time, peak memory) is measured here, the same way
-//! for all. `docs/bench.md` is the user's page.
+//! measured from outside (wall time, processor time, peak memory) is measured
+//! here, the same way for all. `docs/bench.md` is the user's page.
 
 mod child;
 mod gort;
@@ -23,8 +23,11 @@ mod measure;
 mod memory;
 mod options;
 mod peer;
+mod programs;
+mod progress;
 mod record;
 mod schedule;
+mod spin;
 mod spread;
 mod system;
 mod table;
@@ -32,59 +35,71 @@ mod workload;
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::metadata;
 pub(crate) use memory::{TOUCH_MEMORY, touch_memory};
 use options::Options;
 use record::Record;
-use system::System;
+pub(crate) use spin::{SPIN, spin};
+use system::{How, System};
+use workload::Workload;
 
 /// The command.
 pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
     let Some(options) = options::parse(args)? else { return Ok(()) };
     // Before the long work: a result that cannot be kept is not worth it.
-    if let Some(file) = &options.json {
+    for file in [&options.json, &options.html].into_iter().flatten() {
         let opened = OpenOptions::new().append(true).create(true).open(file);
         opened.map_err(|error| cannot_write(file, &error))?;
     }
-    let systems = systems(&options)?;
+    let (systems, echo_client) = systems(&options)?;
     println!("{}", machine::describe());
     for system in &systems {
-        println!("{:<5} {}", system.name, system.version);
+        println!("{:<12} {}", system.name, system.version);
     }
     if let Some(warning) = machine::load_warning() {
         println!("warning: {warning}");
     }
 
-    let outcome = schedule::run(&options, &systems);
+    let how = How { echo_client: &echo_client, quick: options.quick };
+    let outcome = schedule::run(&options, &systems, &how).map_err(Failure::File)?;
     let records = record::all(&outcome.series);
     println!("\n{}", table::render(&records));
     if let Some(file) = &options.json {
         write_json(file, &records)?;
     }
-    if outcome.failures.is_empty() {
+    // What a system cannot do by its nature is a result; what it does wrongly is none.
+    let (cannot, wrong): (Vec<_>, Vec<_>) =
+        outcome.failures.iter().partition(|failed| failed.why.is_limit());
+    for failed in cannot {
+        println!("not measured: {failed}");
+    }
+    if wrong.is_empty() {
         return Ok(());
     }
-    Err(Failure::Found(format!(
-        "bench: {} failed:\n{}",
-        outcome.failures.len(),
-        outcome.failures.join("\n")
-    )))
+    let lines: Vec<String> = wrong.iter().map(|failed| format!("  {failed}")).collect();
+    Err(Failure::Found(format!("bench: {} failed:\n{}", lines.len(), lines.join("\n"))))
 }
 
-/// gort first, then the peers that can be had; the others are named.
-fn systems(options: &Options) -> Result<Vec<System>, Failure> {
+/// gort first, then the peers that can be had; the others are named. And the
+/// client of the echo servers.
+fn systems(options: &Options) -> Result<(Vec<System>, PathBuf), Failure> {
     let root = metadata::root();
-    let mut systems = vec![gort::build(&root)?];
+    let (gort, echo_client) = gort::build(&root)?;
+    let mut systems = vec![gort];
     for peer in &options.peers {
-        match (peer.prepare)(&root) {
+        let wanted = |workload: &Workload| peer.groups.contains(&workload.group);
+        if !options.workloads.iter().any(|workload| wanted(workload)) {
+            continue;
+        }
+        match peer.prepare(&root) {
             Ok(system) => systems.push(system),
             Err(reason) => println!("{}: skipped, {reason}", peer.name),
         }
     }
-    Ok(systems)
+    Ok((systems, echo_client))
 }
 
 fn write_json(file: &Path, records: &[Record]) -> Result<(), Failure> {

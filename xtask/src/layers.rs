@@ -68,8 +68,15 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gort-boot",
         ],
     ),
-    // What measures gort sees what programs see; what checks it sees none of it.
-    ("gort-bench", &["gort"]),
+    // What all programs of the bench share knows none of what they measure.
+    ("gort-bench-kit", &[]),
+    ("gort-bench-allocators", &["gort-bench-kit"]),
+    // What measures gort sees what programs see, and a layer where it measures that alone;
+    // what checks it sees none of it.
+    (
+        "gort-bench",
+        &["gort", "gort-stack", "gort-heap", "gort-bench-kit", "gort-bench-allocators"],
+    ),
     ("xtask", &[]),
 ];
 

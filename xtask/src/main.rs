@@ -11,6 +11,7 @@
 //! # Invariants
 //! - CHILD-1 A child's process id is not reaped before its watchdog has ended.
 //! - CHILD-2 Between fork and exec a child only makes system calls.
+//! - CHILD-3 What the C library returns as a constant string lives as long as it.
 //!
 //! # Locks
 //! None.
@@ -77,8 +78,9 @@ fn run(command: &str, args: Vec<OsString>) -> Result<(), Failure> {
         "tidy" => tidy::run(args),
         "bench" => bench::run(args),
         "boot-trace" => boot_trace::run(args),
-        // Not for people: the bench starts it as a process of its own.
+        // Not for people: the bench starts them as processes of their own.
         bench::TOUCH_MEMORY => bench::touch_memory(args),
+        bench::SPIN => bench::spin(),
         "-h" | "--help" | "help" => {
             print!("{HELP}");
             Ok(())

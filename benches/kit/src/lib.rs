@@ -13,7 +13,8 @@
 //! ```
 //!
 //! A result that is not what the work must compute ends it with status 1 and a
-//! line on standard error; an unknown workload with status 2. Programs in other
+//! line on standard error; an unknown workload with status 2; what the system
+//! cannot do within its limits with status 3 and the reason. Programs in other
 //! languages keep to the same.
 //!
 //! # Does not know
@@ -53,4 +54,4 @@ pub use machine::{pin_to_processors, processors, resident_bytes};
 pub use parameters::Size;
 pub use program::{Run, run};
 pub use random::Random;
-pub use report::{Wrong, fail, metric, millis, per_op, verify};
+pub use report::{Wrong, cannot, fail, metric, millis, per_op, verify};

@@ -41,7 +41,7 @@ pub fn run(workloads: &[(&str, Run)]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             eprintln!("bench: {wrong}");
-            ExitCode::FAILURE
+            ExitCode::from(wrong.status())
         }
     }
 }

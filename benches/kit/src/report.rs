@@ -3,13 +3,24 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A result that is not what the work must have computed.
+/// A result that is not what the work must have computed, or none.
 #[derive(Debug)]
-pub struct Wrong(String);
+pub struct Wrong {
+    why: String,
+    status: u8,
+}
+
+impl Wrong {
+    /// The exit status that says so.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        self.status
+    }
+}
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -43,7 +54,16 @@ pub fn verify(what: &str, got: u64, want: u64) -> Result<(), Wrong> {
 /// # Errors
 /// Always.
 pub fn fail<T>(why: impl fmt::Display) -> Result<T, Wrong> {
-    Err(Wrong(why.to_string()))
+    Err(Wrong { why: why.to_string(), status: 1 })
+}
+
+/// For what the system cannot do within its limits: that is no wrong result, and
+/// the bench reports it as a property of the system. Status 3.
+///
+/// # Errors
+/// Always.
+pub fn cannot<T>(why: impl fmt::Display) -> Result<T, Wrong> {
+    Err(Wrong { why: why.to_string(), status: 3 })
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(crate) struct Ended {
     pub(crate) timed_out: bool,
     /// From before its start to its end.
     pub(crate) wall: Duration,
+    /// Processor time of it and of its own children, user and system.
+    pub(crate) cpu: Duration,
     /// Peak resident memory in KiB.
     pub(crate) peak_kib: u64,
     pub(crate) stdout: String,
@@ -50,6 +52,7 @@ pub(crate) fn run(mut command: Command, folder: &Path, limit: Duration) -> io::R
         status,
         timed_out,
         wall,
+        cpu: span(usage.ru_utime) + span(usage.ru_stime),
         peak_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
         stdout: String::from_utf8_lossy(&fs::read(&out)?).into_owned(),
         stderr: String::from_utf8_lossy(&fs::read(&err)?).into_owned(),
@@ -106,6 +109,11 @@ fn reap(pid: libc::pid_t) -> io::Result<(ExitStatus, libc::rusage)> {
         unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) }
     })?;
     Ok((ExitStatus::from_raw(status), usage))
+}
+
+fn span(time: libc::timeval) -> Duration {
+    let micros = time.tv_sec * 1_000_000 + time.tv_usec;
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
 /// Repeats a system call that a signal interrupted.

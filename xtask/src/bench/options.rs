@@ -22,7 +22,16 @@ pub(crate) struct Options {
     pub(crate) runs: usize,
     /// Runs before them that are not counted.
     pub(crate) warm_ups: usize,
+    /// Only a small piece of each workload.
+    pub(crate) quick: bool,
     pub(crate) json: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
+    /// An earlier run's JSON to compare with.
+    pub(crate) compare: Option<PathBuf>,
+    /// Say what falls short of the targets.
+    pub(crate) targets: bool,
+    /// Put the table into the README.
+    pub(crate) update_readme: bool,
 }
 
 const RUNS: usize = 5;
@@ -35,9 +44,14 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Options>, Failure> {
         peers: PEERS.iter().collect(),
         runs: RUNS,
         warm_ups: 1,
+        quick: false,
         json: None,
+        html: None,
+        compare: None,
+        targets: false,
+        update_readme: false,
     };
-    let (mut runs, mut quick) = (None, false);
+    let mut runs = None;
     let mut parser = lexopt::Parser::from_args(args);
     while let Some(arg) = parser.next()? {
         match arg {
@@ -49,8 +63,12 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Options>, Failure> {
             lexopt::Arg::Long("runs") => {
                 runs = Some(positive("--runs", &parser.value()?.string()?)?)
             }
-            lexopt::Arg::Long("quick") => quick = true,
+            lexopt::Arg::Long("quick") => options.quick = true,
             lexopt::Arg::Long("json") => options.json = Some(parser.value()?.into()),
+            lexopt::Arg::Long("html") => options.html = Some(parser.value()?.into()),
+            lexopt::Arg::Long("compare") => options.compare = Some(parser.value()?.into()),
+            lexopt::Arg::Long("targets") => options.targets = true,
+            lexopt::Arg::Long("update-readme") => options.update_readme = true,
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => {
                 print!("{}", help());
                 return Ok(None);
@@ -58,7 +76,10 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Options>, Failure> {
             other => return Err(other.unexpected().into()),
         }
     }
-    if quick {
+    if options.quick && options.update_readme {
+        return Err(Failure::Usage("--quick measures too little for the README".into()));
+    }
+    if options.quick {
         (options.runs, options.warm_ups) = (1, 0);
     }
     options.runs = runs.unwrap_or(options.runs);
@@ -130,14 +151,21 @@ fn help() -> String {
 Measures gort and its peers on the same workloads, alternating run by run.
 
 Usage: cargo xtask bench [OPTIONS]
+       cargo xtask bench experiment NAME [--help]
+       cargo xtask bench micro [--help]
 
 Options:
   --only NAME,..   these workloads (default: all)
   --procs N,..     numbers of processors (GOMAXPROCS) to run with (default: 1,2)
   --peers NAME,..  compare with these peers, or 'none' (default: all)
   --runs N         counted runs of each system (default: {RUNS})
-  --quick          one run without warm-up: whether it works, not how fast it is
+  --quick          one run of a small piece of each, without warm-up: whether it
+                   works, not how fast it is
   --json FILE      write the results as a JSON array, too
+  --html FILE      write them as one page for a browser, too
+  --compare FILE   compare with the results that an earlier --json wrote
+  --targets        say which targets are met and what falls short (information)
+  --update-readme  put the table into README.md, with date and machine
   -h, --help       this text
 
 Workloads:

@@ -1,83 +1,71 @@
-//! The results as a table for people.
+//! The results as a table for people, one row per system.
 //!
 //! ```text
-//! metric      P  unit       good  gort  min..max        go  min..max    gort/go
-//! spawn_join  1  ns/task    ↓       61  60.2..63.0     179  175..182       0.34
+//! metric          P  system  median  unit     min..max    gort/it  cpu ms  peak MiB
+//! spawn_join ↓    1  gort      61.0  ns/task  60.2..63.0              310       5.1
+//!                    go         179           175..182       0.34     400      12.0
 //! ```
 //!
-//! One row per metric and number of processors; `↓` less is better, `↑` more is.
-//! The last columns are the ratios, as the records carry them.
+//! `↓` less is better, `↑` more is. Processor time and peak memory are the
+//! process's, beside the first metric of each.
 
-use super::record::Record;
+use super::record::{Kind, Record};
 use super::workload::Better;
 
 /// The whole table, ending in a newline.
 pub(crate) fn render(records: &[Record]) -> String {
-    let systems = systems(records);
-    let mut rows = vec![head(&systems)];
-    for group in records.chunk_by(|a, b| a.metric == b.metric && a.procs == b.procs) {
-        rows.push(row(group, &systems));
-    }
-    align(&rows, &columns(&systems))
-}
-
-/// The systems' names in the order in which they first appear: gort first, if
-/// it is there at all.
-fn systems(records: &[Record]) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for record in records {
-        if !names.contains(&record.system) {
-            names.push(record.system);
+    let head =
+        ["metric", "P", "system", "median", "unit", "min..max", "gort/it", "cpu ms", "peak MiB"];
+    let mut rows = vec![head.map(String::from)];
+    let mut last_case = ("", 0);
+    let groups = records.chunk_by(|a, b| a.metric == b.metric && a.procs == b.procs);
+    for group in groups.filter(|group| group[0].kind == Kind::Main) {
+        let case = (group[0].case, group[0].procs);
+        let beside = case != last_case;
+        last_case = case;
+        for (at, record) in group.iter().enumerate() {
+            let mut cells = row(record, group);
+            if beside {
+                cells[7] = beside_it(records, record, Kind::Cpu);
+                cells[8] = beside_it(records, record, Kind::Peak);
+            }
+            if at == 0 {
+                cells[0] = format!("{} {}", record.metric, arrow(record.better));
+                cells[1] = record.procs.to_string();
+                cells[4] = record.unit.clone();
+            }
+            rows.push(cells);
         }
     }
-    names.sort_by_key(|name| *name != "gort");
-    names
+    align(&rows, &[false, true, false, true, false, false, true, true, true])
 }
 
-/// `true`: the column is aligned to the right.
-fn columns(systems: &[&str]) -> Vec<bool> {
-    let mut right = vec![false, true, false, false];
-    right.extend(systems.iter().flat_map(|_| [true, false]));
-    right.extend(systems.iter().skip(1).map(|_| true));
-    right
-}
-
-fn head(systems: &[&str]) -> Vec<String> {
-    let mut cells: Vec<String> = ["metric", "P", "unit", "good"].map(String::from).into();
-    for system in systems {
-        cells.extend([(*system).to_string(), "min..max".to_string()]);
-    }
-    cells.extend(systems.iter().skip(1).map(|peer| format!("{}/{peer}", systems[0])));
-    cells
-}
-
-/// The cells of one metric, from the records of the systems that have it.
-fn row(group: &[Record], systems: &[&str]) -> Vec<String> {
-    let first = &group[0];
-    let arrow = match first.better {
+fn arrow(better: Better) -> &'static str {
+    match better {
         Better::Lower => "↓",
         Better::Higher => "↑",
-    };
-    let mut cells: Vec<String> =
-        [first.metric, &first.procs.to_string(), first.unit, arrow].map(String::from).into();
-    let of = |system: &str| group.iter().find(|record| record.system == system);
-    for system in systems {
-        match of(system) {
-            Some(r) => {
-                cells.extend([number(r.median), format!("{}..{}", number(r.min), number(r.max))]);
-            }
-            None => cells.extend(["-".to_string(), String::new()]),
-        }
     }
-    for peer in &systems[1..] {
-        let ratio = of(systems[0]).and_then(|record| record.ratio_to.get(peer));
-        cells.push(ratio.map_or("-".into(), |ratio| format!("{ratio:.2}")));
-    }
+}
+
+fn row(record: &Record, group: &[Record]) -> [String; 9] {
+    let mut cells = [const { String::new() }; 9];
+    cells[2].clone_from(&record.system);
+    cells[3] = number(record.median);
+    cells[5] = format!("{}..{}", number(record.min), number(record.max));
+    let ratio = group.iter().find_map(|ours| ours.ratio_to.get(&record.system));
+    cells[6] = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
     cells
+}
+
+/// What is noted beside, of the same process.
+fn beside_it(records: &[Record], of: &Record, kind: Kind) -> String {
+    let same =
+        |r: &&Record| (r.case, r.procs, &r.system, r.kind) == (of.case, of.procs, &of.system, kind);
+    records.iter().find(same).map_or(String::new(), |record| number(record.median))
 }
 
 /// Three or four significant digits; thousands in groups.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 99.95 => 0,
         v if v >= 9.995 => 1,
@@ -98,11 +86,10 @@ fn number(value: f64) -> String {
 }
 
 /// Pads the cells of each column to its widest, two spaces between columns.
-fn align(rows: &[Vec<String>], right: &[bool]) -> String {
+fn align<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> String {
     let width = |text: &str| text.chars().count();
-    let widths: Vec<usize> = (0..right.len())
-        .map(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..N).map(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
@@ -128,25 +115,26 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn record(
-        system: &'static str,
-        metric: &'static str,
-        median: f64,
-        ratio: Option<f64>,
-    ) -> Record {
+    fn record(system: &str, metric: &str, median: f64, ratio: Option<f64>) -> Record {
         Record {
-            workload: metric,
+            workload: metric.into(),
             procs: 1,
-            system,
+            system: system.into(),
             version: String::new(),
-            metric,
-            unit: "ms",
+            metric: metric.into(),
+            unit: "ms".into(),
             better: Better::Lower,
             runs: vec![median],
             median,
             min: median - 1.0,
             max: median + 1.0,
-            ratio_to: ratio.map(|ratio| ("go", ratio)).into_iter().collect::<BTreeMap<_, _>>(),
+            ratio_to: ratio
+                .map(|ratio| ("go".into(), ratio))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+            case: "case",
+            kind: Kind::Main,
+            distribution: Vec::new(),
         }
     }
 
@@ -169,35 +157,25 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up() {
+    fn one_row_per_system() {
+        let beside = |system, median, kind| Record { kind, ..record(system, "x", median, None) };
         let table = render(&[
             record("gort", "skynet", 400.0, Some(0.5)),
             record("go", "skynet", 800.0, None),
-            record("gort", "spawn_join", 61.5, Some(0.34)),
-            record("go", "spawn_join", 1790.0, None),
+            beside("gort", 9.0, Kind::Cpu),
+            beside("go", 8.0, Kind::Cpu),
+            beside("gort", 50.0, Kind::Peak),
         ]);
         let want = "\
-metric      P  unit  good  gort  min..max       go  min..max      gort/go
-skynet      1  ms    ↓      400  399..401      800  799..801         0.50
-spawn_join  1  ms    ↓     61.5  60.5..62.5  1,790  1,789..1,791     0.34
+metric    P  system  median  unit  min..max  gort/it  cpu ms  peak MiB
+skynet ↓  1  gort       400  ms    399..401             9.00      50.0
+             go         800        799..801     0.50    8.00
 ";
         assert_eq!(table, want);
     }
 
     #[test]
-    fn a_system_that_failed_has_a_dash() {
-        let table = render(&[
-            record("go", "skynet", 800.0, None),
-            record("gort", "yield", 9.0, None),
-            record("go", "yield", 54.0, None),
-        ]);
-        let skynet = table.lines().nth(1).unwrap();
-        assert!(skynet.contains('-') && skynet.contains("800"), "{table}");
-        assert!(table.starts_with("metric  P  unit  good  gort"), "{table}");
-    }
-
-    #[test]
     fn without_results_there_is_a_head() {
-        assert_eq!(render(&[]), "metric  P  unit  good\n");
+        assert_eq!(render(&[]).lines().count(), 1);
     }
 }

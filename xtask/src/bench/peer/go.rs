@@ -10,6 +10,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use super::super::system::System;
+use super::output;
 
 /// The package that carries the toolchain, and the version that the project's
 /// figures were made with.
@@ -34,7 +35,7 @@ pub(crate) fn prepare(root: &Path) -> Result<System, String> {
         build.env("CGO_ENABLED", "0").env("GOCACHE", peers.join("go-cache"));
         output(&mut build).map_err(|error| format!("its programs cannot be built: {error}"))?;
     }
-    Ok(System { name: "go", version, bench, hello })
+    System::of("go", version, &[bench], Some(hello))
 }
 
 /// The program `go` and what version it is.
@@ -92,18 +93,6 @@ fn is_new_enough(version: &str) -> bool {
     (major, minor) >= OLDEST
 }
 
-/// Runs a tool; its standard output, or what went wrong in one line.
-fn output(command: &mut Command) -> Result<String, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{name} cannot be run: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
-    Err(format!("{name} failed ({}): {}", output.status, last.trim()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,13 +105,5 @@ mod tests {
         for version in ["go1.9", "go1.24.11", "go", "devel"] {
             assert!(!is_new_enough(version), "{version}");
         }
-    }
-
-    #[test]
-    fn failure_is_one_line_with_the_reason() {
-        let missing = output(&mut Command::new("no-such-program")).unwrap_err();
-        assert!(missing.contains("no-such-program cannot be run"), "{missing}");
-        let failing = output(Command::new("sh").args(["-c", "echo one >&2; echo two >&2; exit 3"]));
-        assert!(failing.unwrap_err().ends_with(": two"));
     }
 }
