@@ -8,11 +8,8 @@
 use std::time::Instant;
 
 use gort::gc::{self, Field, Gc, Mutator, Root, Trace};
-
-use crate::report::{self, Wrong};
-
-const MIN_DEPTH: u32 = 4;
-const MAX_DEPTH: u32 = 18;
+use gort_bench_kit::parameters::binary_trees::{DEPTH, MIN_DEPTH};
+use gort_bench_kit::{Wrong, metric, millis, verify};
 
 /// Two pointers, nothing else.
 #[derive(Trace)]
@@ -22,16 +19,20 @@ struct Tree {
 }
 
 pub(crate) fn run() -> Result<(), Wrong> {
+    let deepest = DEPTH.get();
     let start = Instant::now();
 
     let (stretch, long_lived) = {
         let mut mutator = gc::pin();
-        let stretch = count(bottom_up(&mutator, MAX_DEPTH + 1));
+        let stretch = count(bottom_up(&mutator, deepest + 1));
         mutator.safepoint();
-        (stretch, Root::new(&mutator, bottom_up(&mutator, MAX_DEPTH)))
+        (stretch, Root::new(&mutator, bottom_up(&mutator, deepest)))
     };
-    let depths = (MIN_DEPTH..=MAX_DEPTH).step_by(2);
-    let tasks: Vec<_> = depths.clone().map(|depth| gort::go(move || short_lived(depth))).collect();
+    let depths = (MIN_DEPTH..=deepest).step_by(2);
+    let tasks: Vec<_> = depths
+        .clone()
+        .map(|depth| gort::go(move || short_lived(depth, trees(depth, deepest))))
+        .collect();
     let sums: Vec<u64> = tasks.into_iter().map(|task| task.join().unwrap_or(0)).collect();
     let kept = {
         let mutator = gc::pin();
@@ -39,20 +40,20 @@ pub(crate) fn run() -> Result<(), Wrong> {
     };
     let elapsed = start.elapsed();
 
-    report::verify("nodes of the stretch tree", stretch, nodes(MAX_DEPTH + 1))?;
-    report::verify("nodes of the long-lived tree", kept, nodes(MAX_DEPTH))?;
+    verify("nodes of the stretch tree", stretch, nodes(deepest + 1))?;
+    verify("nodes of the long-lived tree", kept, nodes(deepest))?;
     for (depth, sum) in depths.zip(sums) {
-        report::verify("nodes of the short-lived trees", sum, nodes(depth) * trees(depth))?;
+        verify("nodes of the short-lived trees", sum, nodes(depth) * trees(depth, deepest))?;
     }
-    report::metric("binary_trees", report::millis(elapsed), "ms");
+    metric("binary_trees", millis(elapsed), "ms");
     Ok(())
 }
 
-/// Builds and counts all the short-lived trees of one depth.
-fn short_lived(depth: u32) -> u64 {
+/// Builds and counts so many short-lived trees of one depth.
+fn short_lived(depth: u64, trees: u64) -> u64 {
     let mut mutator = gc::pin();
     let mut sum = 0;
-    for _ in 0..trees(depth) {
+    for _ in 0..trees {
         sum += count(bottom_up(&mutator, depth));
         mutator.safepoint();
     }
@@ -60,7 +61,7 @@ fn short_lived(depth: u32) -> u64 {
 }
 
 /// A full tree, its leaves made first.
-fn bottom_up(mutator: &Mutator, depth: u32) -> Gc<'_, Tree> {
+fn bottom_up(mutator: &Mutator, depth: u64) -> Gc<'_, Tree> {
     let (left, right) = if depth == 0 {
         (None, None)
     } else {
@@ -78,11 +79,11 @@ fn count(tree: Gc<'_, Tree>) -> u64 {
 }
 
 /// The number of nodes of a full tree.
-const fn nodes(depth: u32) -> u64 {
+const fn nodes(depth: u64) -> u64 {
     (1 << (depth + 1)) - 1
 }
 
 /// How many short-lived trees of a depth there are: all depths have the same work.
-const fn trees(depth: u32) -> u64 {
-    1 << (MAX_DEPTH - depth + MIN_DEPTH)
+const fn trees(depth: u64, deepest: u64) -> u64 {
+    1 << (deepest - depth + MIN_DEPTH)
 }

@@ -4,12 +4,11 @@
 use std::time::Instant;
 
 use gort::channel::bounded;
-
-use crate::report::{self, Wrong};
-
-const ROUNDS: u64 = 1_000_000;
+use gort_bench_kit::parameters::chan_pingpong::ROUNDS;
+use gort_bench_kit::{Wrong, fail, metric, per_op, verify};
 
 pub(crate) fn run() -> Result<(), Wrong> {
+    let rounds = ROUNDS.get();
     let (ping, pinged) = bounded::<u64>(0);
     let (pong, ponged) = bounded::<u64>(0);
     gort::go(move || {
@@ -22,15 +21,15 @@ pub(crate) fn run() -> Result<(), Wrong> {
 
     let start = Instant::now();
     let mut value = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         if ping.send(value).is_err() {
-            return report::fail("the far side is gone");
+            return fail("the far side is gone");
         }
-        value = ponged.recv().or_else(report::fail)?;
+        value = ponged.recv().or_else(fail)?;
     }
     let elapsed = start.elapsed();
 
-    report::verify("number that came back", value, ROUNDS)?;
-    report::metric("chan_pingpong", report::per_op(elapsed, ROUNDS), "ns/roundtrip");
+    verify("number that came back", value, rounds)?;
+    metric("chan_pingpong", per_op(elapsed, rounds), "ns/roundtrip");
     Ok(())
 }

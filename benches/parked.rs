@@ -5,14 +5,12 @@
 //! The channel and the group are leaked so that a task holds plain references,
 //! as Go's do.
 
-use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use gort::channel::{Receiver, bounded};
 use gort::sync::WaitGroup;
-
-use crate::report::{self, Wrong};
+use gort_bench_kit::{Wrong, metric, per_op, resident_bytes, verify};
 
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 static WOKEN: AtomicU64 = AtomicU64::new(0);
@@ -50,21 +48,9 @@ pub(crate) fn run(name: &str, tasks: u64) -> Result<(), Wrong> {
     let waking = start.elapsed();
 
     // ORDER: Relaxed: after the wait above nobody counts any more.
-    report::verify("number of tasks that woke", WOKEN.load(Relaxed), tasks)?;
-    report::metric(&format!("{name}_spawn"), report::per_op(spawning, tasks), "ns/task");
-    report::metric(&format!("{name}_rss"), resident as f64 / tasks as f64, "bytes/task");
-    report::metric(&format!("{name}_wake"), report::per_op(waking, tasks), "ns/task");
+    verify("number of tasks that woke", WOKEN.load(Relaxed), tasks)?;
+    metric(&format!("{name}_spawn"), per_op(spawning, tasks), "ns/task");
+    metric(&format!("{name}_rss"), resident as f64 / tasks as f64, "bytes/task");
+    metric(&format!("{name}_wake"), per_op(waking, tasks), "ns/task");
     Ok(())
-}
-
-/// The process's resident memory (VmRSS).
-fn resident_bytes() -> Result<u64, Wrong> {
-    let status = fs::read_to_string("/proc/self/status").or_else(report::fail)?;
-    let kib = status.lines().find_map(|line| {
-        line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse().ok()
-    });
-    match kib {
-        Some(kib) => Ok(u64::saturating_mul(kib, 1024)),
-        None => report::fail("no VmRSS line in /proc/self/status"),
-    }
 }

@@ -4,21 +4,19 @@
 use std::time::Instant;
 
 use gort::channel::{Sender, bounded};
-
-use crate::report::{self, Wrong};
-
-const LEAVES: u64 = 1_000_000;
-const FAN: u64 = 10;
+use gort_bench_kit::parameters::skynet::{FAN, LEAVES};
+use gort_bench_kit::{Wrong, fail, metric, millis, verify};
 
 pub(crate) fn run() -> Result<(), Wrong> {
+    let leaves = LEAVES.get();
     let start = Instant::now();
     let (root, result) = bounded(1);
-    gort::go(move || node(&root, 0, LEAVES));
-    let sum = result.recv().or_else(report::fail)?;
+    gort::go(move || node(&root, 0, leaves));
+    let sum = result.recv().or_else(fail)?;
     let elapsed = start.elapsed();
 
-    report::verify("sum of the leaves", sum, LEAVES * (LEAVES - 1) / 2)?;
-    report::metric("skynet", report::millis(elapsed), "ms");
+    verify("sum of the leaves", sum, leaves * (leaves - 1) / 2)?;
+    metric("skynet", millis(elapsed), "ms");
     Ok(())
 }
 

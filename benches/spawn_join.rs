@@ -9,13 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use gort::sync::WaitGroup;
-
-use crate::report::{self, Wrong};
-
-const TASKS: u64 = 1_000_000;
-const BATCH: u64 = 1000;
+use gort_bench_kit::parameters::spawn_join::{BATCH, TASKS};
+use gort_bench_kit::{Wrong, metric, per_op, verify};
 
 pub(crate) fn run() -> Result<(), Wrong> {
+    let tasks = TASKS.get();
     let group: &'static WaitGroup = Box::leak(Box::new(WaitGroup::new()));
 
     static RAN: AtomicU64 = AtomicU64::new(0);
@@ -29,16 +27,16 @@ pub(crate) fn run() -> Result<(), Wrong> {
     }
     group.wait();
     // ORDER: Relaxed: after the wait above nobody counts any more.
-    report::verify("number of tasks that ran", RAN.load(Relaxed), BATCH)?;
+    verify("number of tasks that ran", RAN.load(Relaxed), BATCH)?;
 
     let start = Instant::now();
-    for _ in 0..TASKS / BATCH {
+    for _ in 0..tasks / BATCH {
         group.add(BATCH as isize);
         for _ in 0..BATCH {
             gort::go(|| group.done());
         }
         group.wait();
     }
-    report::metric("spawn_join", report::per_op(start.elapsed(), TASKS), "ns/task");
+    metric("spawn_join", per_op(start.elapsed(), tasks), "ns/task");
     Ok(())
 }

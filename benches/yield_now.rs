@@ -2,27 +2,27 @@
 
 use std::time::Instant;
 
-use crate::report::{self, Wrong};
-
-const EACH: u64 = 5_000_000;
+use gort_bench_kit::parameters::yield_now::YIELDS;
+use gort_bench_kit::{Wrong, metric, per_op, verify};
 
 pub(crate) fn run() -> Result<(), Wrong> {
+    let each = YIELDS.get();
     let start = Instant::now();
-    let tasks = [(); 2].map(|()| gort::go(give_way));
+    let tasks = [(); 2].map(|()| gort::go(move || give_way(each)));
     let mut yields = 0;
     for task in tasks {
         yields += task.join().unwrap_or(0);
     }
     let elapsed = start.elapsed();
 
-    report::verify("number of yields", yields, 2 * EACH)?;
-    report::metric("yield", report::per_op(elapsed, 2 * EACH), "ns/yield");
+    verify("number of yields", yields, 2 * each)?;
+    metric("yield", per_op(elapsed, 2 * each), "ns/yield");
     Ok(())
 }
 
-fn give_way() -> u64 {
+fn give_way(times: u64) -> u64 {
     let mut yields = 0;
-    for _ in 0..EACH {
+    for _ in 0..times {
         gort::thread::yield_now();
         yields += 1;
     }

@@ -1,0 +1,28 @@
+//! S4, `chan_spsc`: one task sends ten million numbers over a channel with room
+//! for 128 to another, which adds them up.
+
+use std::time::Instant;
+
+use gort::channel::bounded;
+use gort_bench_kit::parameters::chan_spsc::{CAPACITY, ITEMS};
+use gort_bench_kit::{Wrong, metric, per_op, verify};
+
+pub(crate) fn run() -> Result<(), Wrong> {
+    let items = ITEMS.get();
+    let (sender, receiver) = bounded::<u64>(CAPACITY);
+
+    let start = Instant::now();
+    gort::go(move || {
+        for item in 0..items {
+            if sender.send(item).is_err() {
+                break;
+            }
+        }
+    });
+    let sum: u64 = receiver.iter().sum();
+    let elapsed = start.elapsed();
+
+    verify("sum of the items", sum, items * (items - 1) / 2)?;
+    metric("chan_spsc", per_op(elapsed, items), "ns/item");
+    Ok(())
+}
