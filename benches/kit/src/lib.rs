@@ -22,7 +22,6 @@
 //!
 //! # Invariants
 //! - KIT-1 The mask given to the kernel is a live `cpu_set_t` of the size that is told.
-//! - KIT-2 A descriptor of the echo client is used only between its connect and its close.
 //!
 //! # Locks
 //! None.

@@ -15,6 +15,11 @@ pub(crate) fn is_quick() -> bool {
     *QUICK.get_or_init(|| false)
 }
 
+/// Says so for a program with a command line of its own; the first call decides.
+pub fn set_quick(quick: bool) {
+    QUICK.get_or_init(|| quick);
+}
+
 /// Runs the workload that the arguments name; the program's exit status.
 #[must_use]
 pub fn run(workloads: &[(&str, Run)]) -> ExitCode {
@@ -35,8 +40,7 @@ pub fn run(workloads: &[(&str, Run)]) -> ExitCode {
         eprintln!("bench: unknown workload '{name}'");
         return ExitCode::from(2);
     };
-    // The first call decides, and this is the first.
-    let _ = QUICK.set(quick);
+    set_quick(quick);
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {

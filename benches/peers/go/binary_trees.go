@@ -31,13 +31,14 @@ func nodes(depth int) int { return 1<<(depth+1) - 1 }
 // tree a level deeper that is dropped at once, one that lives all the time, and
 // many short-lived ones of depths 4, 6 .. 18, each depth in its own goroutine.
 func binaryTrees() {
-	const minDepth, maxDepth = 4, 18
+	const minDepth, deepest = 4, 18
+	maxDepth := size(deepest, 10)
 	start := time.Now()
 
 	stretch := bottomUp(maxDepth + 1).count()
 	longLived := bottomUp(maxDepth)
 
-	var sums [maxDepth + 1]int
+	var sums [deepest + 1]int
 	var wg sync.WaitGroup
 	for depth := minDepth; depth <= maxDepth; depth += 2 {
 		wg.Go(func() {

@@ -5,7 +5,7 @@ import "time"
 // chanPingpong (S3) sends a number there and back over two unbuffered
 // channels, a million times; the far side adds one to it.
 func chanPingpong() {
-	const rounds = 1_000_000
+	rounds := size(1_000_000, 20_000)
 	ping, pong := make(chan int), make(chan int)
 
 	go func() {

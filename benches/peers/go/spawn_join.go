@@ -10,7 +10,8 @@ import (
 // and waits for each batch. An uncounted batch before it checks that the
 // waiting waits; the timed tasks do nothing at all.
 func spawnJoin() {
-	const total, batch = 1_000_000, 1000
+	const batch = 1000
+	total := size(1_000_000, 20_000)
 	var wg sync.WaitGroup
 
 	var ran atomic.Int64

@@ -9,7 +9,7 @@ import (
 // yield (S2) lets two goroutines give way to each other, five million times
 // each.
 func yield() {
-	const each = 5_000_000
+	each := size(5_000_000, 100_000)
 	var wg sync.WaitGroup
 	var done [2]int
 
