@@ -1,0 +1,44 @@
+//! S5, `chan_mpmc`: eight coroutines send a million numbers each over one channel;
+//! eight others share them and add them up. may's channel is unbounded.
+
+use std::time::Instant;
+
+use gort_bench_kit::parameters::chan_mpmc::{CONSUMERS, ITEMS, PRODUCERS};
+use gort_bench_kit::{Wrong, metric, per_op, verify};
+use may::go;
+use may::sync::mpmc::channel;
+
+pub(crate) fn run() -> Result<(), Wrong> {
+    let items = ITEMS.get();
+    let share = items / PRODUCERS;
+    let (sender, receiver) = channel::<u64>();
+    let start = Instant::now();
+    for producer in 0..PRODUCERS {
+        let sender = sender.clone();
+        go!(move || {
+            for item in producer * share..(producer + 1) * share {
+                if sender.send(item).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    drop(sender);
+    let consumers: Vec<_> = (0..CONSUMERS)
+        .map(|_| {
+            let receiver = receiver.clone();
+            go!(move || {
+                let mut sum = 0;
+                while let Ok(item) = receiver.recv() {
+                    sum += item;
+                }
+                sum
+            })
+        })
+        .collect();
+    let sum: u64 = consumers.into_iter().map(|consumer| consumer.join().unwrap_or(0)).sum();
+    let elapsed = start.elapsed();
+    verify("sum of the items", sum, items * (items - 1) / 2)?;
+    metric("chan_mpmc", per_op(elapsed, items), "ns/item");
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! S4, `chan_spsc`: one coroutine sends ten million numbers to another, which adds
+//! them up. may's channel is unbounded, which spares it every wait for room.
+
+use std::time::Instant;
+
+use gort_bench_kit::parameters::chan_spsc::ITEMS;
+use gort_bench_kit::{Wrong, metric, per_op, verify};
+use may::go;
+use may::sync::spsc::channel;
+
+pub(crate) fn run() -> Result<(), Wrong> {
+    let items = ITEMS.get();
+    let (sender, receiver) = channel::<u64>();
+    let start = Instant::now();
+    go!(move || {
+        for item in 0..items {
+            if sender.send(item).is_err() {
+                break;
+            }
+        }
+    });
+    let consumer = go!(move || {
+        let mut sum = 0;
+        while let Ok(item) = receiver.recv() {
+            sum += item;
+        }
+        sum
+    });
+    let sum = consumer.join().unwrap_or(0);
+    let elapsed = start.elapsed();
+    verify("sum of the items", sum, items * (items - 1) / 2)?;
+    metric("chan_spsc", per_op(elapsed, items), "ns/item");
+    Ok(())
+}
