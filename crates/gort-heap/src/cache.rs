@@ -7,6 +7,7 @@ use crate::class::{PAGE, SpanClass};
 use crate::config::Kind;
 use crate::heap::Heap;
 use crate::record::{CacheRec, Mag, ZEROED};
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 use gort_sys::{Backend, Linux, MemError};
@@ -37,18 +38,32 @@ unsafe impl<B: Backend> Send for Cache<B> {}
 
 impl<B: Backend> Cache<B> {
     pub(crate) fn open(heap: &Heap<B>, kind: Kind) -> Result<Self, MemError> {
-        heap.inner().open_side(kind)?;
+        let side = heap.inner().open_side(kind)?;
         let rec = heap.inner().open_record(kind)?;
         let cache = Cache { rec, heap: heap.clone() };
         cache.rec().generation.set(heap.inner().generation());
         cache.rec().black.set(false);
         if kind != Kind::Gc {
+            cache.rec().mags[0].key.set(u32::MAX);
+            cache.rec().table.set(side.table());
             for class in 1..crate::class::CLASSES as u8 {
                 let mag = &cache.rec().mags[SpanClass::new(class, false).index()];
                 mag.key.set(crate::explicit::key(class, cache.rec().tag.get()));
             }
         }
         Ok(cache)
+    }
+
+    /// A second name for an open cache, for its owner, who keeps the first.
+    ///
+    /// # Safety
+    /// `rec` is an open cache of the heap that `heap` names, whose owner calls, and the heap does not end meanwhile.
+    #[inline]
+    pub(crate) unsafe fn lent(
+        rec: NonNull<CacheRec>,
+        heap: ManuallyDrop<Heap<B>>,
+    ) -> ManuallyDrop<Self> {
+        ManuallyDrop::new(Cache { rec, heap: ManuallyDrop::into_inner(heap) })
     }
 
     #[inline]
@@ -58,7 +73,7 @@ impl<B: Backend> Cache<B> {
     }
 
     #[inline]
-    fn mag(&self, c: SpanClass) -> &Mag {
+    pub(crate) fn mag(&self, c: SpanClass) -> &Mag {
         // SAFETY: H-11 — a `SpanClass` is below the number of magazines.
         unsafe { self.rec().mags.get_unchecked(c.index()) }
     }

@@ -33,6 +33,13 @@ impl SpanClass {
         Self(class << 1 | noscan as u8)
     }
 
+    /// Of a class that a table of this crate gave, with pointers: not looked at again (H-11).
+    #[inline]
+    pub(crate) const fn from_table(class: u8) -> Self {
+        debug_assert!((class as usize) < CLASSES);
+        Self(class << 1)
+    }
+
     /// From [`SpanClass::index`], or `None` if out of range.
     pub const fn from_index(index: usize) -> Option<Self> {
         if index < SPAN_CLASSES { Some(Self(index as u8)) } else { None }
@@ -102,7 +109,8 @@ pub fn class_for(size: usize) -> u8 {
     if size <= FINE {
         FINE_CLASS[size.div_ceil(8)]
     } else if size <= MAX_SMALL {
-        COARSE_CLASS[(size - FINE).div_ceil(128)]
+        // A sum and a shift: the bound above tells the compiler that the index is in range.
+        COARSE_CLASS[(size - FINE + 127) >> 7]
     } else {
         0
     }

@@ -5,7 +5,9 @@
 //! ([`crate::protocol`]). The tag is a hint: it says where a slot is likely to be wanted again, not who may free it.
 
 use crate::cache::Cache;
-use crate::class::{MAX_SMALL, PAGE, SpanClass, class_aligned, class_for, class_size, slot_index};
+use crate::class::{
+    MAX_SMALL, PAGE, PAGE_SHIFT, SpanClass, class_aligned, class_for, class_size, slot_index,
+};
 use crate::config::Kind;
 use crate::entry::Entry;
 use crate::inner::Inner;
@@ -14,7 +16,7 @@ use crate::side::Side;
 use crate::span::{Span, State};
 use core::alloc::Layout;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use gort_sys::{Backend, MemError, MemOp};
 
 /// Class of a layout, 0 = large.
@@ -26,7 +28,7 @@ fn class_of_layout(l: Layout) -> u8 {
 /// The span class under which explicit slots of a class are kept.
 #[inline]
 const fn span_class(class: u8) -> SpanClass {
-    SpanClass::new(class, false)
+    SpanClass::from_table(class)
 }
 
 /// Most slots that an array may hold: 64 KiB worth, within 16 and 1024; four of the largest.
@@ -46,42 +48,48 @@ impl<B: Backend> Cache<B> {
     /// Memory for a layout; `None` when there is none. Sizes up to 32 KiB cost a pop of an array or a count of trailing zeros.
     #[inline]
     pub fn alloc(&mut self, l: Layout) -> Option<NonNull<u8>> {
-        self.alloc_known(l).map(|(p, _)| p)
+        if l.align() <= 8 {
+            return self.alloc_class(span_class(class_for(l.size())), l);
+        }
+        self.alloc_aligned(l)
+    }
+
+    /// Out of line, so that the usual alignments keep all they need in scratch registers.
+    #[inline(never)]
+    fn alloc_aligned(&mut self, l: Layout) -> Option<NonNull<u8>> {
+        self.alloc_class(span_class(class_aligned(l.size(), l.align())), l)
+    }
+
+    #[inline(always)]
+    fn alloc_class(&mut self, c: SpanClass, l: Layout) -> Option<NonNull<u8>> {
+        let mag = self.mag(c);
+        let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
+        // ORDER: Relaxed — as above. The magazine of class 0 is always empty.
+        if top == mag.lo.load(Relaxed) {
+            return self.heap().inner().explicit_alloc_next(self.rec(), c, l);
+        }
+        let top = top.wrapping_sub(1);
+        mag.top.store(top, Relaxed); // ORDER: Relaxed — as above.
+        add(&mag.pops, 1);
+        // SAFETY: H-10 — between `lo` and `top` lie free slots of this class.
+        Some(unsafe { NonNull::new_unchecked(*top) })
     }
 
     /// The same, all zero. Memory known to be zero is not cleared again (H-9).
     pub fn alloc_zeroed(&mut self, l: Layout) -> Option<NonNull<u8>> {
-        let (p, zeroed) = self.alloc_known(l)?;
+        let c = span_class(class_of_layout(l));
+        let mag = self.mag(c);
+        // ORDER: Relaxed, both — one writer, this cache.
+        let (p, zeroed) = if mag.top.load(Relaxed) == mag.lo.load(Relaxed) {
+            self.heap().inner().explicit_alloc_more(self.rec(), c, l)?
+        } else {
+            (self.alloc(l)?, false)
+        };
         if !zeroed {
             // SAFETY: H-1 — the slot is ours and at least as large as the layout.
             unsafe { p.write_bytes(0, l.size()) };
         }
         Some(p)
-    }
-
-    #[inline]
-    fn alloc_known(&mut self, l: Layout) -> Option<(NonNull<u8>, bool)> {
-        let class = class_of_layout(l);
-        if class == 0 {
-            return self.heap().inner().explicit_large(self.rec(), l).ok();
-        }
-        let c = span_class(class);
-        loop {
-            let mag = &self.rec().mags[c.index()];
-            let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
-            if top != mag.lo.load(Relaxed) {
-                // ORDER: Relaxed (above and below) — as before.
-                let top = top.wrapping_sub(1);
-                mag.top.store(top, Relaxed);
-                add(&mag.pops, 1);
-                // SAFETY: H-10 — between `lo` and `top` lie free slots of this class.
-                return NonNull::new(unsafe { *top }).map(|p| (p, false));
-            }
-            if let Ok(slot) = self.take(c) {
-                return Some((slot.ptr, slot.zeroed));
-            }
-            self.heap().inner().explicit_refill(self.rec(), c).ok()?;
-        }
     }
 
     /// Gives memory back.
@@ -91,23 +99,35 @@ impl<B: Backend> Cache<B> {
     /// or a wrong layout is fatal when it is seen.
     #[inline]
     pub unsafe fn dealloc(&mut self, p: NonNull<u8>, l: Layout) {
-        let inner = self.heap().inner();
-        let Some(side) = inner.side(Kind::Explicit) else { return };
-        let class = class_of_layout(l);
-        let entry = side.entry(side.page_of(p.as_ptr() as usize));
-        if class == 0 {
-            return inner.explicit_free_large(side, entry, p);
+        if l.align() <= 8 {
+            // SAFETY: by contract of the caller, with the class of the layout.
+            return unsafe { self.dealloc_class(p, class_for(l.size())) };
         }
-        let mag = &self.rec().mags[span_class(class).index()];
+        // SAFETY: by contract of the caller.
+        unsafe { self.dealloc_aligned(p, l) }
+    }
+
+    /// Out of line, as [`alloc_aligned`](Self::alloc_aligned).
+    #[inline(never)]
+    unsafe fn dealloc_aligned(&mut self, p: NonNull<u8>, l: Layout) {
+        // SAFETY: by contract of the caller, with the class of the layout.
+        unsafe { self.dealloc_class(p, class_aligned(l.size(), l.align())) };
+    }
+
+    #[inline(always)]
+    unsafe fn dealloc_class(&mut self, p: NonNull<u8>, class: u8) {
+        let rec = self.rec();
+        // SAFETY: SPARSE-1 — by contract the page is one of the explicit side's, whose entries are mapped with it.
+        let cell = unsafe { &*rec.table.get().wrapping_add(p.as_ptr() as usize >> PAGE_SHIFT) };
+        let entry = Entry(cell.load(Acquire)); // ORDER: Acquire ⇐ `Side::set_entry`: the span's fields.
+        // A large object misses as well: the key of class 0 matches nothing.
+        let mag = self.mag(span_class(class));
         if entry.key() != mag.key.get() {
-            return inner.explicit_free_other(self.rec(), side, entry, p, class);
+            return self.heap().inner().explicit_free_elsewhere(rec, entry, p, class);
         }
-        let mut top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
+        let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
         if top == mag.hi.get() {
-            if !inner.explicit_overflow(self.rec(), side, mag, class) {
-                return inner.explicit_give(side, entry, p, class);
-            }
-            top = mag.top.load(Relaxed); // ORDER: Relaxed — as above.
+            return self.heap().inner().explicit_free_full(rec, entry, p, class);
         }
         // SAFETY: H-10 — `top < hi`: a free place of the array.
         unsafe { *top = p.as_ptr() };
@@ -149,6 +169,24 @@ impl<B: Backend> Inner<B> {
             );
         }
         (span, i)
+    }
+
+    /// Bytes of the slot or large object that begins at a doubtful address; 0 if none does.
+    pub(crate) fn explicit_size(&self, addr: usize) -> usize {
+        let Some(side) = self.side(Kind::Explicit) else { return 0 };
+        let Some(page) = side.page_if_ours(addr) else { return 0 };
+        let entry = side.entry(page);
+        if entry.kind() != Kind::Explicit as u8 {
+            return 0;
+        }
+        let span = self.spans.get(entry.span());
+        let offset = addr.wrapping_sub(span.base());
+        match entry.class() {
+            0 if offset == 0 => span.pages() * PAGE,
+            0 => 0,
+            class if slot_index(class, offset) * class_size(class) == offset => class_size(class),
+            _ => 0,
+        }
     }
 
     /// More free slots for a magazine whose array and word are empty.
@@ -299,6 +337,64 @@ impl<B: Backend> Inner<B> {
         if let Some((s, word, bits)) = run {
             self.give(s, word, bits, true);
         }
+    }
+
+    /// [`explicit_alloc_more`](Self::explicit_alloc_more) for who does not ask about zeros. Taken once for each object that
+    /// is not in an array, so it is not cold.
+    #[inline(never)]
+    fn explicit_alloc_next(&self, rec: &CacheRec, c: SpanClass, l: Layout) -> Option<NonNull<u8>> {
+        self.explicit_alloc_more(rec, c, l).map(|(p, _)| p)
+    }
+
+    /// What the array does not have: a slot of the borrowed word, a word, a span, a large object. And whether it is zero.
+    #[inline]
+    fn explicit_alloc_more(
+        &self,
+        rec: &CacheRec,
+        c: SpanClass,
+        l: Layout,
+    ) -> Option<(NonNull<u8>, bool)> {
+        if c.class() == 0 {
+            return self.explicit_large(rec, l).ok();
+        }
+        let mag = &rec.mags[c.index()];
+        loop {
+            let bits = mag.bits.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
+            if bits != 0 {
+                mag.bits.store(bits & (bits - 1), Relaxed); // ORDER: Relaxed — as above.
+                let at = bits.trailing_zeros() as usize * mag.elem.get() as usize;
+                // SAFETY: H-1 — a set bit is a slot of the held span, on loan to this cache.
+                let p = unsafe { NonNull::new_unchecked(mag.wbase.get().add(at)) };
+                return Some((p, mag.flags.get() & ZEROED != 0));
+            }
+            self.explicit_refill(rec, c).ok()?;
+        }
+    }
+
+    /// A free of what is not in this cache's span.
+    #[cold]
+    #[inline(never)]
+    fn explicit_free_elsewhere(&self, rec: &CacheRec, entry: Entry, p: NonNull<u8>, class: u8) {
+        let Some(side) = self.side(Kind::Explicit) else { return };
+        match class {
+            0 => self.explicit_free_large(side, entry, p),
+            _ => self.explicit_free_other(rec, side, entry, p, class),
+        }
+    }
+
+    /// A free of a slot of this cache's whose array is full.
+    #[cold]
+    #[inline(never)]
+    fn explicit_free_full(&self, rec: &CacheRec, entry: Entry, p: NonNull<u8>, class: u8) {
+        let Some(side) = self.side(Kind::Explicit) else { return };
+        let mag = &rec.mags[span_class(class).index()];
+        if !self.explicit_overflow(rec, side, mag, class) {
+            return self.explicit_give(side, entry, p, class);
+        }
+        let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
+        // SAFETY: H-10 — after the overflow there is a free place at `top`.
+        unsafe { *top = p.as_ptr() };
+        mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
     }
 
     fn explicit_give(&self, side: &Side, entry: Entry, p: NonNull<u8>, class: u8) {

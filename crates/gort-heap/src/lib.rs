@@ -72,7 +72,11 @@
 //! - SWEEP-2 Unswept lists empty, then no sweeper counted: no span is on its way.
 //! - SPECIAL-1 A special is freed only by a sweep of its span, after its glue was reported done.
 //! - SPARSE-1 A record of a table is touched only where it is mapped, by whom the table's owner permits.
-//! - HEAP-5 The class tables rise, and fit their spans. HOOKS-1 The heap never looks behind a hook's context.
+//! - HEAP-5 The class tables rise, and fit their spans.
+//! - GLOBAL-1 The process's heap and key are written once, by the caller that moved the state from 0 to MAKING, and read
+//!   when it is READY.
+//! - GLOBAL-2 A thread's word names a cache that this thread opened, and that nobody else has, until the thread ends.
+//! - GLOBAL-3 A block of the global allocator is a live slot or span of the process's heap that fits its layout.
 //! - HOOKS-1 The heap never looks behind a hook's `ctx`; who sets it promises that calls may come from any thread.
 //!
 //! # Locks
@@ -81,7 +85,7 @@
 //! `alloc` and `dealloc` when they hit, take none. Only `heap.grow` is held over a system call that maps.
 //!
 //! # Read in this order
-//! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → `protocol` → `span` → `spans` → `central` →
+//! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → `global` → `protocol` → `span` → `spans` → `central` →
 //! `pages` → `side` → `sparse` → [`object`] → [`stats`] → [`check`]
 
 pub mod cache;
@@ -94,6 +98,7 @@ pub mod config;
 mod entry;
 mod explicit;
 mod gc;
+mod global;
 pub mod heap;
 mod inner;
 pub mod object;
@@ -112,6 +117,7 @@ pub use cache::{Cache, NeedSpan, Slot};
 pub use check::CheckReport;
 pub use class::{SpanClass, class_of, class_size};
 pub use config::{DropFn, HeapConfig, Hooks, Kind};
+pub use global::GortAlloc;
 pub use gort_sys::{Backend, Linux, MemError};
 pub use heap::{Heap, Swept};
 pub use object::{MarkedNew, Object};

@@ -55,6 +55,8 @@ pub(crate) const WC: usize = 16;
 #[repr(C)]
 pub(crate) struct CacheRec {
     pub(crate) mags: [Mag; SPAN_CLASSES],
+    /// Explicit: the page entries of its side, as if page 0 were at address 0.
+    pub(crate) table: Cell<*const AtomicU64>,
     /// Slots borrowed and given back, by span class.
     pub(crate) taken: [AtomicU64; SPAN_CLASSES],
     pub(crate) returned: [AtomicU64; SPAN_CLASSES],

@@ -245,6 +245,11 @@ impl Side {
         Entry(cell.load(Ordering::Acquire)) // ORDER: Acquire ⇐ `set_entry`: the span's fields.
     }
 
+    /// Where the entry of the page at address 0 would be: `table[addr >> 13]` is the entry of a page of the side.
+    pub(crate) fn table(&self) -> *const AtomicU64 {
+        self.entries.at(0).wrapping_sub(self.base >> PAGE_SHIFT)
+    }
+
     pub(crate) fn set_entry(&self, page: usize, e: Entry) {
         // SAFETY: SPARSE-1 — the caller has the page.
         let cell = unsafe { &*self.entries.at(page) };

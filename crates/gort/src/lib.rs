@@ -40,6 +40,7 @@
 #![forbid(unsafe_code)]
 
 pub use gort_boot::{Boot, BootError, Handle, Runtime, init_task, run};
+pub use gort_heap::GortAlloc;
 pub use gort_macros::{main, test};
 pub use gort_sched::{JoinHandle, block_on, go, goroutine_local};
 pub use gort_sync::{select, select_biased};

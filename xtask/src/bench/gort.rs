@@ -14,7 +14,7 @@ pub(crate) fn build(root: &Path) -> Result<(System, PathBuf), Failure> {
 fn make(root: &Path) -> Result<(System, PathBuf), String> {
     let packages = ["gort-bench", "gort-bench-kit"];
     let built = Programs::build(root, &packages, "bench", None)?;
-    let programs = [built.get("gort-bench")?];
+    let programs = [built.get("gort-bench")?, built.get("gort-bench-memory")?];
     let hello = Some(built.get("gort-hello")?);
     let system = System::of("gort", env!("CARGO_PKG_VERSION").into(), &programs, hello)?;
     Ok((system, built.get("echo-client")?))

@@ -5,6 +5,7 @@
 //! stand next to each other are a pair, and the ratio is taken from pairs.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
 use super::measure::{self, Run, Why};
@@ -134,6 +135,9 @@ impl Bench<'_, '_> {
             measure::run(command, workload, case, repeat, folder)
         };
         let (runs, failed) = alternate(&able, options.warm_ups, options.runs, &mut measure);
+        // A slow system is run less often than was counted.
+        let (made, meant) = (runs.iter().map(|(_, runs)| runs.len()), options.runs);
+        self.progress.skip(made.map(|made| meant - made).sum());
         for (system, round, why) in failed {
             self.progress.skip(options.warm_ups + options.runs - round - 1);
             let failed = Failed { case: case.name, procs, system: system.name, why };
@@ -150,10 +154,15 @@ impl Bench<'_, '_> {
     }
 }
 
+/// A system whose run takes longer than this is run once and no more: where the others
+/// need a second, more of it would say nothing new. The timed workloads are shorter.
+const SLOW: Duration = Duration::from_secs(30);
+
 type Runs<'a, T> = Vec<(&'a System, Vec<T>)>;
 
 /// A B A B ..: the counted runs of every system that did not fail; and the
-/// failures, with their round. A system that failed once is not run again.
+/// failures, with their round. A system that failed once is not run again, nor one
+/// that is far too slow.
 fn alternate<'a, T, E>(
     systems: &[&'a System],
     warm_ups: usize,
@@ -162,17 +171,27 @@ fn alternate<'a, T, E>(
 ) -> (Runs<'a, T>, Vec<(&'a System, usize, E)>) {
     let mut good: Runs<'a, T> = systems.iter().map(|system| (*system, Vec::new())).collect();
     let mut failed = Vec::new();
+    let mut slow: Vec<&str> = Vec::new();
     for round in 0..warm_ups + runs {
-        good.retain_mut(|(system, rows)| match measure(system, round) {
-            Ok(row) => {
-                if round >= warm_ups {
-                    rows.push(row);
-                }
-                true
+        good.retain_mut(|(system, rows)| {
+            if slow.contains(&system.name) && !rows.is_empty() {
+                return true;
             }
-            Err(why) => {
-                failed.push((*system, round, why));
-                false
+            let start = Instant::now();
+            match measure(system, round) {
+                Ok(row) => {
+                    if round >= warm_ups {
+                        rows.push(row);
+                    }
+                    if start.elapsed() > SLOW {
+                        slow.push(system.name);
+                    }
+                    true
+                }
+                Err(why) => {
+                    failed.push((*system, round, why));
+                    false
+                }
             }
         });
     }

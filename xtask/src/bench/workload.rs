@@ -107,7 +107,9 @@ pub(crate) enum Origin {
     PeakMib,
 }
 
+#[cfg(test)]
 impl Origin {
+    #[cfg(test)]
     pub(crate) fn is_peak(self) -> bool {
         matches!(self, Self::PeakKib | Self::PeakMib)
     }
