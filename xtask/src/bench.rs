@@ -17,11 +17,13 @@
 //! here, the same way for all. `docs/bench.md` is the user's page.
 
 mod child;
+mod date;
 mod gort;
 mod machine;
 mod measure;
 mod memory;
 mod options;
+mod page;
 mod peer;
 mod programs;
 mod progress;
@@ -54,12 +56,13 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
         let opened = OpenOptions::new().append(true).create(true).open(file);
         opened.map_err(|error| cannot_write(file, &error))?;
     }
-    let (systems, echo_client) = systems(&options)?;
+    let Systems { systems, echo_client, skipped } = prepare(&options)?;
     println!("{}", machine::describe());
     for system in &systems {
         println!("{:<12} {}", system.name, system.version);
     }
-    if let Some(warning) = machine::load_warning() {
+    let warning = machine::load_warning();
+    if let Some(warning) = &warning {
         println!("warning: {warning}");
     }
 
@@ -69,6 +72,19 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
     println!("\n{}", table::render(&records));
     if let Some(file) = &options.json {
         write_json(file, &records)?;
+    }
+    if let Some(file) = &options.html {
+        let missing = outcome.failures.iter().map(ToString::to_string);
+        let about = page::About {
+            date: date::today(),
+            machine: machine::describe(),
+            warning,
+            runs: options.runs,
+            systems: systems.iter().map(|s| (s.name.into(), s.version.clone())).collect(),
+            missing: skipped.into_iter().chain(missing).collect(),
+        };
+        fs::write(file, page::render(&records, &about))
+            .map_err(|error| cannot_write(file, &error))?;
     }
     // What a system cannot do by its nature is a result; what it does wrongly is none.
     let (cannot, wrong): (Vec<_>, Vec<_>) =
@@ -83,12 +99,21 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
     Err(Failure::Found(format!("bench: {} failed:\n{}", lines.len(), lines.join("\n"))))
 }
 
-/// gort first, then the peers that can be had; the others are named. And the
-/// client of the echo servers.
-fn systems(options: &Options) -> Result<(Vec<System>, PathBuf), Failure> {
+/// What is there to be measured.
+struct Systems {
+    /// gort first, then the peers that can be had.
+    systems: Vec<System>,
+    /// The client of the echo servers.
+    echo_client: PathBuf,
+    /// The peers that cannot, with the reason.
+    skipped: Vec<String>,
+}
+
+/// Builds gort and the peers that a workload was asked for.
+fn prepare(options: &Options) -> Result<Systems, Failure> {
     let root = metadata::root();
     let (gort, echo_client) = gort::build(&root)?;
-    let mut systems = vec![gort];
+    let (mut systems, mut skipped) = (vec![gort], Vec::new());
     for peer in &options.peers {
         let wanted = |workload: &Workload| peer.groups.contains(&workload.group);
         if !options.workloads.iter().any(|workload| wanted(workload)) {
@@ -96,10 +121,14 @@ fn systems(options: &Options) -> Result<(Vec<System>, PathBuf), Failure> {
         }
         match peer.prepare(&root) {
             Ok(system) => systems.push(system),
-            Err(reason) => println!("{}: skipped, {reason}", peer.name),
+            Err(reason) => {
+                let line = format!("{}: skipped, {reason}", peer.name);
+                println!("{line}");
+                skipped.push(line);
+            }
         }
     }
-    Ok((systems, echo_client))
+    Ok(Systems { systems, echo_client, skipped })
 }
 
 fn write_json(file: &Path, records: &[Record]) -> Result<(), Failure> {

@@ -80,7 +80,8 @@ pub(crate) fn run(
 /// The figures of an ended process.
 fn read(workload: &Workload, case: &Case, ended: &Ended) -> Result<Run, Why> {
     if ended.status.code() == Some(LIMIT_STATUS) {
-        return Err(Why::Limit(ended.stderr.trim_end().into()));
+        let said = ended.stderr.trim_end();
+        return Err(Why::Limit(said.trim_start_matches("bench: ").into()));
     }
     figures(workload, case, ended).map_err(Why::Failed)
 }

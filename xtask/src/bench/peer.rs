@@ -129,15 +129,19 @@ pub(crate) const PEERS: &[Peer] = &[
         groups: &[Collector],
         source: Source::Bdwgc,
     },
-    owner("rc", "counted trees: std::rc::Rc", "peer-rc"),
-    owner("box", "owned trees: Box", "peer-box"),
-    owner("bump", "trees in bump arenas: bumpalo", "peer-bump"),
+    owner("rc", "counted trees: std::rc::Rc", "peer-rc", ""),
+    owner("box", "owned trees: Box", "peer-box", ""),
+    owner("bump", "trees in bump arenas: bumpalo", "peer-bump", "bumpalo"),
 ];
 
 /// A way of owning trees without a collector.
-const fn owner(name: &'static str, about: &'static str, program: &'static str) -> Peer {
-    let recipe =
-        crates::Recipe { package: "peer-ownership", program, hello: None, version_of: "bumpalo" };
+const fn owner(
+    name: &'static str,
+    about: &'static str,
+    program: &'static str,
+    version_of: &'static str,
+) -> Peer {
+    let recipe = crates::Recipe { package: "peer-ownership", program, hello: None, version_of };
     Peer { name, about, groups: &[Collector], source: Source::Crate(recipe) }
 }
 

@@ -126,7 +126,7 @@ fn distribution(series: &Series<'_>, metric: &str) -> Vec<(f64, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::measure::{Histogram, Run};
     use super::super::system::System;
     use super::super::workload::WORKLOADS;
@@ -139,6 +139,32 @@ mod tests {
     fn series<'a>(name: &str, system: &'a System, runs: Vec<Run>) -> Series<'a> {
         let workload = WORKLOADS.iter().find(|w| w.name == name).unwrap();
         Series { workload, case: &workload.cases[0], procs: 1, system, runs }
+    }
+
+    /// What a run would give: two workloads, gort at half of Go's cost, tokio behind.
+    pub(crate) fn sample() -> Vec<Record> {
+        let systems = ["gort", "go", "tokio"].map(System::named);
+        let rows = |workload: &str, values: [f64; 3], rest: &[f64]| {
+            let of = |system, value: f64| {
+                let run = |factor: f64| {
+                    let mut values = vec![value * factor];
+                    values.extend(rest);
+                    Run { values, histograms: Vec::new() }
+                };
+                series(workload, system, vec![run(1.0), run(1.1), run(0.9)])
+            };
+            let each: Vec<_> = systems.iter().zip(values).map(|(s, value)| of(s, value)).collect();
+            all(&each)
+        };
+        let mut records = rows("spawn_join", [50.0, 100.0, 200.0], &[5.0, 6.0]);
+        records.extend(rows("tcp_echo", [200.0, 100.0, 150.0], &[5.0, 6.0]));
+        let histogram = Histogram {
+            name: "hog_late".into(),
+            counts: vec![(0.5, 3), (70.0, 900), (90.0, 30), (16_000.0, 1)],
+        };
+        let run = Run { values: vec![70.0, 90.0, 16_000.0, 1.0, 2.0], histograms: vec![histogram] };
+        records.extend(all(&[series("hog_latency", &systems[0], vec![run])]));
+        records
     }
 
     #[test]

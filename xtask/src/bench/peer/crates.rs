@@ -23,20 +23,28 @@ pub(crate) fn prepare(root: &Path, name: &'static str, recipe: &Recipe) -> Resul
     let target = root.join("target").join("peers").join("cargo");
     let built = Programs::build(&folder, &[recipe.package], "release", Some(&target))?;
     let hello = recipe.hello.map(|hello| built.get(hello)).transpose()?;
-    let lock = fs::read_to_string(folder.join("Cargo.lock")).map_err(|error| error.to_string())?;
     let version = match recipe.version_of {
         "" => "std".to_string(),
-        krate => locked(&lock, krate).ok_or_else(|| format!("{krate} is not locked"))?,
+        krate => {
+            let manifest = manifest(&folder, recipe.package)?;
+            pinned(&manifest, krate).ok_or_else(|| format!("{krate} is not pinned"))?
+        }
     };
     System::of(name, version, &[built.get(recipe.program)?], hello)
 }
 
-/// The version of a crate in a lock file.
-fn locked(lock: &str, krate: &str) -> Option<String> {
-    let name = format!("name = \"{krate}\"");
-    let mut lines = lock.lines().skip_while(|line| *line != name).skip(1);
-    let version = lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?;
-    Some(version.into())
+/// The text of a package's manifest.
+fn manifest(folder: &Path, package: &str) -> Result<String, String> {
+    let name = package.trim_start_matches("peer-").replace("parking-lot", "parking_lot");
+    let file = folder.join(name).join("Cargo.toml");
+    fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// The version that a manifest pins a crate to: `name = "=1.2.3"`, or the same in a table.
+fn pinned(manifest: &str, krate: &str) -> Option<String> {
+    let mut lines = manifest.lines().filter_map(|line| line.strip_prefix(krate)?.split_once("\"="));
+    let (_, rest) = lines.next()?;
+    rest.split_once('"').map(|(version, _)| version.into())
 }
 
 #[cfg(test)]
@@ -44,10 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_the_locked_ones() {
-        let lock = "[[package]]\nname = \"tokio-macros\"\nversion = \"2.0.0\"\n\n\
-                    [[package]]\nname = \"tokio\"\nversion = \"1.54.0\"\nsource = \"x\"\n";
-        assert_eq!(locked(lock, "tokio").as_deref(), Some("1.54.0"));
-        assert_eq!(locked(lock, "may"), None);
+    fn versions_are_the_pinned_ones() {
+        let text = "[dependencies]\ngort-bench-kit.workspace = true\nflume = { version = \"=0.12.0\" }\n\
+                    tokio = \"=1.54.1\"\n";
+        assert_eq!(pinned(text, "flume").as_deref(), Some("0.12.0"));
+        assert_eq!(pinned(text, "tokio").as_deref(), Some("1.54.1"));
+        assert_eq!(pinned(text, "may"), None);
     }
 }

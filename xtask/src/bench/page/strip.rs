@@ -1,0 +1,155 @@
+//! A distribution of latencies: one strip per system over a common logarithmic axis, its
+//! height the logarithm of how many there are, so that single ones are seen.
+
+use std::fmt::Write;
+
+use super::markup::escape;
+use crate::bench::record::{OURS, Record};
+
+/// Columns of a strip.
+const COLUMNS: usize = 160;
+/// Height of the drawing, in its own units.
+const HEIGHT: f64 = 30.0;
+
+/// Writes the strips of the records that have a distribution.
+pub(super) fn write(page: &mut String, group: &[Record]) {
+    let with: Vec<&Record> = group.iter().filter(|r| !r.distribution.is_empty()).collect();
+    let values = || with.iter().flat_map(|record| &record.distribution).map(|(value, _)| *value);
+    let low = values().fold(f64::INFINITY, f64::min).max(0.01);
+    let high = values().fold(low * 10.0, f64::max) * 1.05;
+    let axis = Axis { low, high };
+    let name = group[0].metric.trim_end_matches("_max");
+    let _ = write!(
+        page,
+        "<figure class=\"strips\">\n<figcaption><b>{}</b> <span>distribution, {} processor{}, all \
+         runs; height: logarithm of the count</span></figcaption>\n",
+        escape(name),
+        group[0].procs,
+        if group[0].procs == 1 { "" } else { "s" }
+    );
+    for record in &with {
+        strip(page, record, &axis);
+    }
+    page.push_str("<div class=\"row\"><span class=\"name\"></span><span class=\"axis\">");
+    let mut decade = 10_f64.powf(low.log10().ceil());
+    let step = if high / low > 1e6 { 100.0 } else { 10.0 };
+    while decade <= high {
+        let at = axis.percent(decade);
+        if at < 94.0 {
+            let _ = write!(page, "<i style=\"left:{at:.2}%\">{}</i>", time(decade));
+        }
+        decade *= step;
+    }
+    page.push_str("</span></div>\n</figure>\n");
+}
+
+fn strip(page: &mut String, record: &Record, axis: &Axis) {
+    let mut bins = [0_u64; COLUMNS];
+    for (value, count) in &record.distribution {
+        let column = axis.percent(*value) / 100.0 * (COLUMNS - 1) as f64;
+        bins[column as usize] += count;
+    }
+    let tallest = bins.iter().copied().max().unwrap_or(1).max(2);
+    let mut path = format!("M0 {HEIGHT}");
+    for (column, count) in bins.iter().enumerate() {
+        let share = ((*count + 1) as f64).ln() / ((tallest + 1) as f64).ln();
+        let y = HEIGHT - share * (HEIGHT - 1.0);
+        let _ = write!(path, "L{column} {y:.1}L{} {y:.1}", column + 1);
+    }
+    let _ = write!(path, "L{COLUMNS} {HEIGHT}Z");
+    let class = if record.system == OURS { "ours" } else { "peer" };
+    let quantile = |q| quantile(&record.distribution, q);
+    let (p50, p99, max) = (quantile(0.5), quantile(0.99), quantile(1.0));
+    let system = escape(&record.system);
+    let _ = write!(
+        page,
+        "<div class=\"row {class}\"><span class=\"name\">{system}</span><span class=\"strip\">\
+         <svg viewBox=\"0 0 {COLUMNS} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{system}: half below {}, 99 of 100 below {}, worst {}\"><path d=\"{path}\"/></svg>",
+        time(p50),
+        time(p99),
+        time(max)
+    );
+    for (value, label) in [(p50, "p50"), (p99, "p99"), (max, "max")] {
+        let _ = write!(
+            page,
+            "<i class=\"tick\" style=\"left:{:.2}%\" title=\"{label} {}\"></i>",
+            axis.percent(value),
+            time(value)
+        );
+    }
+    let _ = writeln!(
+        page,
+        "</span><span class=\"quantiles\">p50 {} · p99 {} · max {}</span></div>",
+        time(p50),
+        time(p99),
+        time(max)
+    );
+}
+
+struct Axis {
+    low: f64,
+    high: f64,
+}
+
+impl Axis {
+    fn percent(&self, value: f64) -> f64 {
+        let value = value.clamp(self.low, self.high);
+        100.0 * (value / self.low).ln() / (self.high / self.low).ln()
+    }
+}
+
+/// The value that a share of all does not exceed.
+fn quantile(distribution: &[(f64, u64)], q: f64) -> f64 {
+    let total: u64 = distribution.iter().map(|(_, count)| count).sum();
+    let rank = ((q * total as f64).ceil() as u64).max(1);
+    let mut seen = 0;
+    for (value, count) in distribution {
+        seen += count;
+        if seen >= rank {
+            return *value;
+        }
+    }
+    0.0
+}
+
+/// Microseconds as a person says them.
+fn time(micros: f64) -> String {
+    let (value, unit) = match micros {
+        v if v < 1.0 => (v * 1e3, "ns"),
+        v if v < 1e3 => (v, "µs"),
+        v if v < 1e6 => (v / 1e3, "ms"),
+        v => (v / 1e6, "s"),
+    };
+    if value < 9.95 && value.fract() > 0.05 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let cases = [
+            (0.04, "40 ns"),
+            (1.0, "1 µs"),
+            (2.5, "2.5 µs"),
+            (1500.0, "1.5 ms"),
+            (3.97e6, "4.0 s"),
+        ];
+        for (micros, text) in cases {
+            assert_eq!(time(micros), text);
+        }
+    }
+
+    #[test]
+    fn quantiles_count() {
+        let distribution = [(1.0, 98), (5.0, 1), (9.0, 1)];
+        assert_eq!([0.5, 0.99, 1.0].map(|q| quantile(&distribution, q)), [1.0, 5.0, 9.0]);
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+}
