@@ -1,10 +1,12 @@
 //! M7, `larson`: two threads replace random blocks of their 1000; after a round each
-//! hands its blocks to a new thread and ends, as a server's threads do.
+//! starts a new thread that takes the blocks over, and ends, as a server's threads do.
 //!
 //! After Larson and Krishnan, "Memory allocation for long-running server
-//! applications", ISMM 1998.
+//! applications", ISMM 1998. As there, the old thread ends while the new one already
+//! works, on blocks that it did not allocate.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,14 +26,19 @@ struct Shift {
 }
 
 pub(crate) fn run() -> Result<(), Wrong> {
+    let (end, ended) = channel();
     let start = Instant::now();
-    let lines: Vec<_> = (0..THREADS).map(|line| thread::spawn(move || succession(line))).collect();
+    for line in 0..THREADS {
+        let end = end.clone();
+        thread::spawn(move || work(Shift::first(line), end));
+    }
+    drop(end);
     thread::sleep(Duration::from_millis(MILLIS.get()));
     // ORDER: Relaxed: only that it is seen at some time matters.
     STOP.store(true, Relaxed);
     let (mut operations, mut wrong) = (0, 0);
-    for line in lines {
-        let last = line.join().or_else(|_| fail("a thread panicked"))?;
+    for _ in 0..THREADS {
+        let last = ended.recv().or_else(|_| fail("a thread panicked"))?;
         operations += last.operations;
         wrong += last.wrong;
     }
@@ -41,29 +48,30 @@ pub(crate) fn run() -> Result<(), Wrong> {
     Ok(())
 }
 
-/// One thread after the other, each with the blocks of the last.
-fn succession(line: usize) -> Shift {
-    let mut random = Random::new(line as u64);
-    let slots = (0..SLOTS).map(|at| Block::new(size(&mut random), at as u8)).collect();
-    let mut shift = Shift { slots, random, operations: 0, wrong: 0 };
-    // ORDER: Relaxed: as above.
-    while !STOP.load(Relaxed) {
-        let Ok(next) = thread::spawn(move || work(shift)).join() else {
-            panic!("a thread panicked");
-        };
-        shift = next;
+impl Shift {
+    fn first(line: usize) -> Self {
+        let mut random = Random::new(line as u64);
+        let slots = (0..SLOTS).map(|at| Block::new(size(&mut random), at as u8)).collect();
+        Self { slots, random, operations: 0, wrong: 0 }
     }
-    shift
 }
 
-fn work(mut shift: Shift) -> Shift {
+/// One round; then the successor's, or the end of this line of threads.
+fn work(mut shift: Shift, end: Sender<Shift>) {
     for _ in 0..ROUND {
         let at = shift.random.below(SLOTS as u64) as usize;
-        shift.wrong += u64::from(shift.slots[at].stamp() != at as u8);
-        shift.slots[at] = Block::new(size(&mut shift.random), at as u8);
+        let block = &mut shift.slots[at];
+        shift.wrong += u64::from(block.stamp() != at as u8);
+        block.replace(size(&mut shift.random), at as u8);
     }
     shift.operations += ROUND;
-    shift
+    // ORDER: Relaxed: as above.
+    if STOP.load(Relaxed) {
+        // Nobody listens only where the other line has failed already.
+        drop(end.send(shift));
+    } else {
+        thread::spawn(move || work(shift, end));
+    }
 }
 
 fn size(random: &mut Random) -> usize {

@@ -8,10 +8,11 @@
 //! Which allocator it is.
 //!
 //! # Invariants
-//! - BLOCK-1 A [`Block`](block::Block) owns one allocation of its layout, and frees it once.
+//! - BLOCK-1 A [`Block`](block::Block) owns one allocation of its layout, which nobody else knows,
+//!   and frees it once.
 //!
 //! # Locks
-//! Those of the standard channel, in `xmalloc`, once per batch.
+//! That of a batch in `xmalloc`, once per batch; nobody ever waits for it.
 //!
 //! # Read in this order
 //! `block` → `malloc_free` → `larson` → `xmalloc`

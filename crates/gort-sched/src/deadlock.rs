@@ -62,13 +62,16 @@ fn is_deadlock(s: &Scheduler) -> bool {
         && OUTSIDERS.load(Acquire) == 0
         // ORDER: Relaxed — as in `check`.
         && (s.goroutines() > 0 || s.main_gone.load(Relaxed))
-        && !waits_for_collector(s)
+        && !waits_for_outside(s)
         && !strangers_live(s)
 }
 
-/// Whether a goroutine waits for a collection, which a helper thread will end.
-fn waits_for_collector(s: &Scheduler) -> bool {
-    s.gs.all().any(|g| g.state.get() == GState::Waiting && g.waits_for(WaitReason::Collect))
+/// Whether a goroutine waits for a collection, which a helper thread will end, or for a descriptor.
+fn waits_for_outside(s: &Scheduler) -> bool {
+    s.gs.all().any(|g| {
+        g.state.get() == GState::Waiting
+            && (g.waits_for(WaitReason::Collect) || g.waits_for(WaitReason::IoWait))
+    })
 }
 
 static HELPERS: Rank = Rank { layer: layer::SCHED, n: 13, name: "sched.helpers" };

@@ -47,15 +47,22 @@
 //! - DEADLOCK-1 The report runs when nobody else can run, and ends the process.
 //! - MIGRATE-1 A program migrates only where it has written `unsafe` ([`Migrate`]).
 //! - SPAWN-1   The default is a function that gives a scheduler which stays.
+//! - NET-1     A wait for a descriptor begins only if nothing has happened since before the attempt
+//!   that would have blocked (`netpoll/slot`).
+//! - NET-2     A ticket that was read from a slot counts if the slot's word did not change.
+//! - NET-3     Records of descriptors are type-stable; an event of an earlier owner does no harm.
+//! - NET-4     One thread at a time is in the poller.
+//! - NET-5     While descriptors are watched and all threads sleep, one of them sleeps in the poller.
+//! - NET-6     A registration stays until its source goes, a poller until its last registration.
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks
 //! `sched.park_token`, `sched.join_waker` before `sched.threads` before `sched.idle` before `sched.gtable` before
-//! `sched.timers`.
+//! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` → `steal` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → `timer` → [`join`] →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
 //! `deadlock` → [`shutdown`]
 
 mod deadlock;
@@ -67,6 +74,7 @@ mod hooks;
 pub mod join;
 pub mod local;
 mod m;
+pub mod netpoll;
 mod osthread;
 mod p;
 pub mod park;

@@ -10,7 +10,8 @@ use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
 use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+    fence,
 };
 use gort_sys::note::Note;
 use gort_sys::thread::ThreadWord;
@@ -67,6 +68,8 @@ pub(crate) struct M {
     pub(crate) bound_live: Cell<usize>,
     /// Where the thread sleeps.
     pub(crate) note: Note,
+    /// It sleeps in the network poller, not on its note.
+    pub(crate) in_poller: AtomicBool,
     /// The P that a waker hands over.
     pub(crate) next_p: AtomicPtr<P>,
     /// Whether it sleeps as idle or waits for a P; under the idle lock.
@@ -104,6 +107,7 @@ impl M {
             inbox: AtomicPtr::new(null_mut()),
             bound_live: Cell::new(0),
             note: Note::new(),
+            in_poller: AtomicBool::new(false),
             next_p: AtomicPtr::new(null_mut()),
             parked: Cell::new(false),
         }
@@ -219,6 +223,19 @@ impl M {
             self.take_inbox();
             let own = self.exclusive.get();
             if own.is_null() { !self.bound().is_empty() } else { self.bound().contains(own) }
+        }
+    }
+
+    /// Wakes this thread, wherever it sleeps.
+    pub(crate) fn rouse(&self) {
+        self.note.wake();
+        // ORDER: SeqCst — the note before the look; pairs with `sleep::in_poller`.
+        fence(SeqCst);
+        // ORDER: Relaxed — ordered by the fences.
+        if self.in_poller.load(Relaxed)
+            && let Some(net) = self.scheduler().net()
+        {
+            net.interrupt();
         }
     }
 

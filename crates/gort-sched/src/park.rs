@@ -192,6 +192,20 @@ impl Ticket {
         }
     }
 
+    /// As [`wake`](Self::wake), but a goroutine of `sched` that is parked is left to the caller, which
+    /// makes it run.
+    pub(crate) fn wake_on(self, sched: *const crate::scheduler::Scheduler) -> Option<*mut G> {
+        match self.who() {
+            Who::Goroutine(g) if core::ptr::eq(g.sched, sched) => {
+                g.word.wake().then_some(core::ptr::from_ref(g).cast_mut())
+            }
+            _ => {
+                self.wake();
+                None
+            }
+        }
+    }
+
     /// Waits until the ticket was claimed and woken; returns the code.
     ///
     /// Called by the opener, which holds no lock of the runtime. May return [`SHUTDOWN`].

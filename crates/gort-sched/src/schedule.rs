@@ -182,10 +182,13 @@ fn pick(m: &M, p: &P) -> *mut G {
         return next;
     }
     let s = m.scheduler();
-    if p.begin_slice().is_multiple_of(INJECTOR_TURN) && (s.has_waiters() || !s.injector.is_empty())
+    // g0 begins the slice that the turn belongs to.
+    if (p.tick().wrapping_add(1)).is_multiple_of(INJECTOR_TURN)
+        && (s.has_waiters() || !s.injector.is_empty() || s.net_to_poll().is_some())
     {
         return null_mut();
     }
+    p.begin_slice();
     pick_queued(m, p)
 }
 
@@ -341,12 +344,15 @@ fn find(m: &M) -> Option<*mut G> {
             give_up(m, s, p);
             continue;
         }
-        // 1. Timers, and every 61st time the injector.
+        // 1. Timers, and every 61st time the injector, and the network.
         if p.timers.are_due() {
             p.timers.run(clock::nanos());
         }
         if turn && let Some(g) = from_injector(s, p, 1) {
             return found(m, s, p, g);
+        }
+        if turn {
+            poll_net(m, s);
         }
         // 2. Run next, and 3. the local queue. After a slice that was too long the queue is first.
         if over && let Some(g) = not_null(pick_queued(m, p)) {
@@ -359,7 +365,11 @@ fn find(m: &M) -> Option<*mut G> {
         if let Some(g) = from_injector(s, p, usize::MAX) {
             return found(m, s, p, g);
         }
-        // 5. The network comes here. 6. Others' queues, and a look around for a while.
+        // 5. The network.
+        if poll_net(m, s) {
+            continue;
+        }
+        // 6. Others' queues, and a look around for a while.
         if s.config.procs > 1
             && let Some(g) = crate::steal::steal(m, s, p)
         {
@@ -405,6 +415,45 @@ fn own_goroutine(m: &M) -> Option<*mut G> {
         }
         *m.bound() = rest;
         own
+    }
+}
+
+/// Takes what the network has, without waiting. `true`: goroutines became runnable here. The thread
+/// holds a P.
+fn poll_net(m: &M, s: &Scheduler) -> bool {
+    let Some(net) = s.net_to_poll() else { return false };
+    let ready = net.poll_now();
+    if ready.is_empty() {
+        return false;
+    }
+    make_all_ready(m, ready);
+    true
+}
+
+/// Goroutines that a poll has found become runnable: here, or on the threads that they are bound to.
+/// The thread is inside and holds a P.
+pub(crate) fn make_all_ready(m: &M, mut list: crate::g::GFifo) {
+    let s = m.scheduler();
+    let mut queued = 0;
+    while let Some(g) = list.pop() {
+        // SAFETY: G-OWN, P-OWN, M-OWN — what is in the list belongs to the list; the thread holds
+        // a P, and is its own M's.
+        unsafe {
+            (*g).state.step(GState::Waiting, GState::Runnable);
+            let home = (*g).home();
+            if home.is_null() {
+                push_local(s, m.held(), g);
+                queued += 1;
+            } else if core::ptr::eq(home, m) {
+                m.bound().push(g);
+            } else {
+                send_home(s, g);
+            }
+        }
+    }
+    // The first one runs here.
+    if queued > 1 && s.config.procs > 1 {
+        s.wake_after_fence();
     }
 }
 

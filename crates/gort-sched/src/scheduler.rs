@@ -6,6 +6,7 @@ use crate::g::GRef;
 use crate::gtable::GTable;
 use crate::hooks::Hooks;
 use crate::m::M;
+use crate::netpoll::Netpoll;
 use crate::p::{P, bump};
 use crate::supply::Supply;
 use crate::wake::Idle;
@@ -165,6 +166,8 @@ pub struct Scheduler {
     /// The M that sleeps until the next timer, and until when.
     pub(crate) timekeeper: AtomicPtr<M>,
     pub(crate) sleep_until: AtomicU64,
+    /// The network's poller, once a descriptor is watched; a counted pointer.
+    pub(crate) net: AtomicPtr<Netpoll>,
     /// sysmon's bed, and whether it sleeps until somebody works.
     pub(crate) sysmon_note: Note,
     pub(crate) sysmon_deep: AtomicBool,
@@ -196,6 +199,12 @@ impl fmt::Debug for Scheduler {
 unsafe impl Sync for Scheduler {}
 // SAFETY: SCHED-MEM — nothing in it belongs to a thread.
 unsafe impl Send for Scheduler {}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.release_net();
+    }
+}
 
 /// Figures of a scheduler at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -278,6 +287,7 @@ impl Scheduler {
             life: AtomicU8::new(RUNNING),
             timekeeper: AtomicPtr::new(null_mut()),
             sleep_until: AtomicU64::new(u64::MAX),
+            net: AtomicPtr::new(null_mut()),
             sysmon_note: Note::new(),
             sysmon_deep: AtomicBool::new(false),
             outside_spawned: AtomicU64::new(0),

@@ -140,6 +140,7 @@ impl Scheduler {
             }
             let _ = thread.join();
         }
+        self.close_net();
         self.release();
         true
     }

@@ -1,7 +1,9 @@
 //! How a thread without work gives up its P, sleeps, keeps the time for all, and comes back.
 
 use crate::deadlock;
+use crate::g::GFifo;
 use crate::m::M;
+use crate::netpoll::Netpoll;
 use crate::p::P;
 use crate::scheduler::{EXITING, Scheduler};
 use crate::wake::Idle;
@@ -97,19 +99,24 @@ pub(crate) fn until_processor(m: &M) -> bool {
 const LOOKS: u32 = 6;
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 
-/// Sleeps until woken, until the next timer (one thread for all), or until it was idle for too
-/// long. `false`: the thread ends.
+/// Sleeps until woken, until the next timer or an event of the network (one thread for all), or until it
+/// was idle for too long. `false`: the thread ends.
 fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
     let mut looks = if suspicious { 0 } else { LOOKS };
     let me = core::ptr::from_ref(m).cast_mut();
     let mut keeper = false;
+    let mut ready = GFifo::new();
     let woken = loop {
         let next = s.next_timer();
-        // ORDER: AcqRel — one keeper; Relaxed on failure.
+        let net = s.net().filter(|net| net.used() != 0);
+        // ORDER: SeqCst — one keeper, and NET-5: before a look at the network; Relaxed on failure.
         keeper = keeper
-            || (next != u64::MAX
-                && s.timekeeper.compare_exchange(null_mut(), me, AcqRel, Relaxed).is_ok());
+            || ((next != u64::MAX || net.is_some())
+                && s.timekeeper.compare_exchange(null_mut(), me, SeqCst, Relaxed).is_ok());
+        fence(SeqCst); // ORDER: SeqCst — as above; pairs with `rouse_timekeeper`.
+        let net = s.net().filter(|net| keeper && net.used() != 0);
         let now = clock::nanos();
+        let look = (looks < LOOKS).then(|| s.config.idle_thread.min(FIRST_LOOK * (1 << looks)));
         let limit = if keeper {
             // ORDER: SeqCst — published before the second look below; whoever adds an earlier
             // timer afterwards sees it and wakes the keeper.
@@ -117,17 +124,28 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
             if s.next_timer() < next {
                 continue;
             }
-            Duration::from_nanos(next.saturating_sub(now))
-        } else if looks < LOOKS {
-            s.config.idle_thread.min(FIRST_LOOK * (1 << looks))
+            match next {
+                u64::MAX => look,
+                _ => Some(Duration::from_nanos(next.saturating_sub(now))),
+            }
         } else {
-            s.config.idle_thread
+            look.or(Some(s.config.idle_thread))
         };
-        if m.note.sleep_for(limit) {
+        let noted = match net {
+            Some(net) => {
+                ready = in_poller(m, net, limit);
+                m.note.is_set()
+            }
+            None => m.note.sleep_for(limit.unwrap_or(s.config.idle_thread)),
+        };
+        if noted {
             m.note.clear();
             break true;
         }
-        if !keeper && looks < LOOKS {
+        if !ready.is_empty() {
+            break true;
+        }
+        if (!keeper || next == u64::MAX) && looks < LOOKS {
             looks += 1;
             deadlock::check(s);
             continue;
@@ -145,7 +163,8 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
     let given = m.take_next_p();
     if !given.is_null() {
         hold(m, given);
-        if keeper && s.next_timer() != u64::MAX {
+        run_here_or_inject(m, s, ready);
+        if keeper && (s.next_timer() != u64::MAX || s.net_to_poll().is_some()) {
             // Somebody else must keep the time while this thread works.
             s.wake_one();
         }
@@ -162,9 +181,23 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
         if m.note.is_set() {
             m.note.clear();
         }
+        run_here_or_inject(m, s, ready);
         return true;
     }
     remove(&mut idle, s, m);
+    if !ready.is_empty() {
+        let p = if m.exclusive.get().is_null() { idle.ps.pop() } else { None };
+        if p.is_some() {
+            s.supply.sub_idle();
+        }
+        drop(idle);
+        if let Some(p) = p {
+            s.stir_sysmon();
+            hold(m, p);
+        }
+        run_here_or_inject(m, s, ready);
+        return true;
+    }
     if s.next_timer() <= clock::nanos()
         && let Some(p) = idle.ps.pop()
     {
@@ -188,6 +221,26 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
         idle.threads -= 1;
     }
     !ends
+}
+
+/// Sleeps in the network poller, until there are events, the thread is roused, or `limit` has passed.
+fn in_poller(m: &M, net: &Netpoll, limit: Option<Duration>) -> GFifo {
+    // ORDER: SeqCst — announced before the look at the note; pairs with `M::rouse`.
+    m.in_poller.store(true, SeqCst);
+    fence(SeqCst); // ORDER: SeqCst — as above.
+    let ready = if m.note.is_set() { GFifo::new() } else { net.poll_sleeping(limit) };
+    // ORDER: Relaxed — who still sees it interrupts the next sleep in vain.
+    m.in_poller.store(false, Relaxed);
+    ready
+}
+
+/// Goroutines that a poll has found: on this thread if it has a P, else for all.
+fn run_here_or_inject(m: &M, s: &Scheduler, ready: GFifo) {
+    if m.p.get().is_null() || !m.exclusive.get().is_null() {
+        s.inject_ready(ready);
+    } else {
+        crate::schedule::make_all_ready(m, ready);
+    }
 }
 
 /// Takes a sleeping M out of its list.
@@ -214,10 +267,23 @@ pub(crate) fn timer_added(s: &Scheduler, when: u64, by_worker: bool) {
     let keeper = s.timekeeper.load(Acquire);
     // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
     match unsafe { keeper.as_ref() } {
-        Some(m) => m.note.wake(),
+        Some(m) => m.rouse(),
         // Nobody keeps the time: a worker will, when it runs out of work; for an outsider
         // somebody must be sent.
         None if !by_worker => s.wake_one(),
         None => {}
+    }
+}
+
+impl Scheduler {
+    /// The first descriptor is watched: whoever keeps the time sleeps in the poller from now on.
+    pub(crate) fn rouse_timekeeper(&self) {
+        fence(SeqCst); // ORDER: SeqCst — NET-5: the descriptor was counted before; pairs with `sleep`.
+        // ORDER: SeqCst — as above.
+        let keeper = self.timekeeper.load(SeqCst);
+        // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
+        if let Some(m) = unsafe { keeper.as_ref() } {
+            m.rouse();
+        }
     }
 }

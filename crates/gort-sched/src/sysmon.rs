@@ -31,6 +31,8 @@ const PATIENCE: u32 = 50;
 const TRIM_EVERY: u64 = 1_000_000_000;
 /// Parked goroutines whose stacks are trimmed at a time: 1.5 µs each.
 const TRIM_PARKED: usize = 512;
+/// The network is polled at least this often, in nanoseconds.
+const POLL_EVERY: u64 = 10_000_000;
 /// Warm idle stacks that each class keeps.
 const TRIM_KEEP: usize = 64;
 
@@ -132,11 +134,19 @@ fn look(s: &Scheduler, now: u64) -> bool {
 /// Whether somebody could use the P: work in its queue, in the injector, a due timer, a thread
 /// with bound goroutines that waits.
 fn is_wanted(s: &Scheduler, p: &P, now: u64) -> bool {
-    p.has_work() || !s.injector.is_empty() || s.has_waiters() || p.timers.next() <= now
+    p.has_work()
+        || !s.injector.is_empty()
+        || s.has_waiters()
+        || p.timers.next() <= now
+        || s.net_to_poll().is_some()
 }
 
-/// A goroutine that waits in a run-next slot while a P is idle, and a timer that nobody runs.
+/// A goroutine that waits in a run-next slot while a P is idle, a timer that nobody runs, and events
+/// that nobody takes.
 fn rescue(s: &Scheduler, now: u64) {
+    if let Some(net) = s.net_to_poll().filter(|net| net.is_stale(now, POLL_EVERY)) {
+        s.inject_ready(net.poll_now());
+    }
     let late = s.next_timer().saturating_add(1_000_000) <= now;
     if s.supply.look().wants_a_spinner() && (late || s.any_work()) {
         s.wake_one();

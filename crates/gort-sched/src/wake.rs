@@ -24,6 +24,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::schedule;
 use crate::scheduler::{EXITING, Scheduler};
+use crate::state::GState;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use gort_sys::thread::ThreadWord;
@@ -57,6 +58,20 @@ impl Idle {
             threads: 0,
             sleeping: 0,
         }
+    }
+
+    /// The last M that went to sleep, the one in the network poller only if there is no other.
+    fn pop_m(&mut self) -> Option<*const M> {
+        let last = self.ms.pop()?;
+        // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
+        // ORDER: Relaxed — a preference.
+        if unsafe { (*last).in_poller.load(Relaxed) }
+            && let Some(other) = self.ms.pop()
+        {
+            self.ms.push(last);
+            return Some(other);
+        }
+        Some(last)
     }
 
     /// Takes a sleeping M out of whatever list it is in.
@@ -104,7 +119,7 @@ impl Scheduler {
     /// Gives `p` to a sleeping M, or to a new one.
     fn start(&self, mut idle: gort_sys::lock::Guard<'_, Idle>, p: *const P, spinning: bool) {
         self.stir_sysmon();
-        if let Some(m) = idle.ms.pop() {
+        if let Some(m) = idle.pop_m() {
             // SAFETY: SCHED-MEM — Ms live as long as the scheduler; it sleeps, so its cells are
             // ours under the lock.
             let m = unsafe { &*m };
@@ -112,7 +127,7 @@ impl Scheduler {
             m.spinning.set(spinning);
             m.give_p(p);
             drop(idle);
-            m.note.wake();
+            m.rouse();
             return;
         }
         idle.threads += 1;
@@ -166,7 +181,10 @@ impl Scheduler {
     /// it, else it is idle. The caller must not touch it afterwards.
     pub(crate) fn hand_off(&self, p: &P) {
         p.set_holder(core::ptr::null_mut());
-        let work = p.has_work() || !self.injector.is_empty() || p.timers.next() != u64::MAX;
+        let work = p.has_work()
+            || !self.injector.is_empty()
+            || p.timers.next() != u64::MAX
+            || self.net_to_poll().is_some();
         let mut idle = self.idle.lock();
         if self.give_to_waiter(&mut idle, p) {
             return;
@@ -196,7 +214,7 @@ impl Scheduler {
         idle.unpark(m);
         m.spinning.set(false);
         m.give_p(p);
-        m.note.wake();
+        m.rouse();
         true
     }
 
@@ -227,7 +245,7 @@ impl Scheduler {
                 home.give_p(p);
                 drop(idle);
                 self.stir_sysmon();
-                home.note.wake();
+                home.rouse();
             }
             None => {
                 idle.waiters.push_back(home);
@@ -243,6 +261,19 @@ impl Scheduler {
         self.injected.fetch_add(1, Relaxed);
         self.injector.push(crate::g::GRef(g));
         self.wake_after_fence();
+    }
+
+    /// As [`inject`](Self::inject), for all goroutines of a list that a poll has found: they are
+    /// parked, and their tickets won and woken.
+    pub(crate) fn inject_ready(&self, mut list: crate::g::GFifo) {
+        while let Some(g) = list.pop() {
+            // SAFETY: G-OWN — what is in the list belongs to the list.
+            let bound = unsafe {
+                (*g).state.step(GState::Waiting, GState::Runnable);
+                !(*g).home().is_null()
+            };
+            if bound { schedule::send_home(self, g) } else { self.inject(g) }
+        }
     }
 
     /// Wakes sysmon from its deep sleep: a P is about to work.
@@ -264,7 +295,7 @@ impl Scheduler {
             // SAFETY: SCHED-MEM — as in `start`.
             let m = unsafe { &*m };
             idle.unpark(m);
-            m.note.wake();
+            m.rouse();
         }
         // ORDER: Relaxed — a hint.
         self.waiters.store(0, Relaxed);

@@ -65,13 +65,13 @@ fn row(
     let (from, to) = (cost(record.min, record, base), cost(record.max, record, base));
     let (low, high) = (scale.at(from.min(to)), scale.at(from.max(to)));
     let star = if is_best { " <span class=\"star\" title=\"best peer\">★</span>" } else { "" };
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<div class=\"row {class}\"><span class=\"name\">{}{star}</span><span class=\"track\">\
          <i class=\"bar\" style=\"left:{:.2}%;width:{:.2}%\"></i>\
          <i class=\"span\" style=\"left:{low:.2}%;width:{:.2}%\"></i></span>\
          <span class=\"ratio\">{}</span><span class=\"value\" title=\"{}..{} {}\">{}</span>\
-         <span class=\"beside\">{}</span></div>\n",
+         <span class=\"beside\">{}</span></div>",
         escape(&record.system),
         at.min(one),
         (at - one).abs().max(0.4),
