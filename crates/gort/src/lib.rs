@@ -36,7 +36,7 @@
 //!
 //! # Read in this order
 //! The layers, bottom up: `gort-sys`, `gort-fixalloc`, `gort-heap`, `gort-stack`, `gort-sched`, `gort-sync`,
-//! `gort-gc`, `gort-boot`.
+//! `gort-net`, `gort-gc`, `gort-boot`.
 #![forbid(unsafe_code)]
 
 pub use gort_boot::{Boot, BootError, Handle, Runtime, init_task, run};
@@ -74,6 +74,14 @@ pub mod sync {
         WaitTimeoutResult,
     };
     pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+}
+
+/// Sockets with the interface of [`std::net`].
+pub mod net {
+    pub use gort_net::{
+        AddrParseError, Incoming, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4,
+        SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
+    };
 }
 
 /// Garbage-collected objects: guards, handles, fields, roots.
