@@ -7,7 +7,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use gort_sys::lock::RawLock;
+use gort_sys::lock::{RawGuard, RawLock};
 use gort_sys::rank::{Rank, layer};
 use gort_sys::{Backend, MemError, MemOp, MemState, PageRange, SysStat};
 
@@ -174,6 +174,11 @@ impl<B: Backend> PersistentAlloc<B> {
             mappings: self.made.load(Ordering::Relaxed), // ORDER: Relaxed — a counter.
             locks: self.locks.load(Ordering::Relaxed),   // ORDER: Relaxed — a counter.
         }
+    }
+
+    /// Takes the lock of the global chunk and nothing else: for who must know that nobody is in the middle of it.
+    pub fn hold(&self) -> RawGuard<'_> {
+        self.lock.lock()
     }
 
     fn count_lock(&self) {

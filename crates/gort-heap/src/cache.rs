@@ -7,7 +7,6 @@ use crate::class::{PAGE, SpanClass};
 use crate::config::Kind;
 use crate::heap::Heap;
 use crate::record::{CacheRec, Mag, ZEROED};
-use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 use gort_sys::{Backend, Linux, MemError};
@@ -44,26 +43,9 @@ impl<B: Backend> Cache<B> {
         cache.rec().generation.set(heap.inner().generation());
         cache.rec().black.set(false);
         if kind != Kind::Gc {
-            cache.rec().mags[0].key.set(u32::MAX);
-            cache.rec().table.set(side.table());
-            for class in 1..crate::class::CLASSES as u8 {
-                let mag = &cache.rec().mags[SpanClass::new(class, false).index()];
-                mag.key.set(crate::explicit::key(class, cache.rec().tag.get()));
-            }
+            crate::explicit::equip(cache.rec(), side);
         }
         Ok(cache)
-    }
-
-    /// A second name for an open cache, for its owner, who keeps the first.
-    ///
-    /// # Safety
-    /// `rec` is an open cache of the heap that `heap` names, whose owner calls, and the heap does not end meanwhile.
-    #[inline]
-    pub(crate) unsafe fn lent(
-        rec: NonNull<CacheRec>,
-        heap: ManuallyDrop<Heap<B>>,
-    ) -> ManuallyDrop<Self> {
-        ManuallyDrop::new(Cache { rec, heap: ManuallyDrop::into_inner(heap) })
     }
 
     #[inline]

@@ -110,6 +110,10 @@ impl Central {
         self.lists.lock()
     }
 
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, Lists>> {
+        self.lists.try_lock()
+    }
+
     /// Spans in a pair. Zero is certain only if nobody is about to push.
     pub(crate) fn count(&self, pair: usize) -> u32 {
         // ORDER: SeqCst — half of SWEEP-2: the lists are seen empty before the sweepers are counted.

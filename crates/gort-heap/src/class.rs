@@ -16,7 +16,11 @@ pub const SPAN_CLASSES: usize = CLASSES * 2;
 /// Largest size that has a class.
 pub const MAX_SMALL: usize = 32768;
 /// Largest size looked up in steps of 8.
-const FINE: usize = 1024;
+pub(crate) const FINE: usize = 1024;
+/// Steps of 8 bytes, with size 0.
+pub(crate) const FINE_STEPS: usize = FINE / 8 + 1;
+/// Steps of 128 bytes above.
+pub(crate) const COARSE_STEPS: usize = (MAX_SMALL - FINE) / 128 + 1;
 
 /// Size class and contents: `class * 2 + noscan`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,11 +89,27 @@ const fn class_table<const N: usize>(step: usize, first: usize) -> [u8; N] {
 }
 
 /// Class of sizes up to 1 KiB, by `ceil(size / 8)`.
-static FINE_CLASS: [u8; FINE / 8 + 1] = class_table(8, 0);
+static FINE_CLASS: [u8; FINE_STEPS] = class_table(8, 0);
 /// Class of sizes above, by `ceil((size - 1024) / 128)`.
-static COARSE_CLASS: [u8; (MAX_SMALL - FINE) / 128 + 1] = class_table(128, FINE);
-const FINE_CONST: [u8; FINE / 8 + 1] = class_table(8, 0);
-const COARSE_CONST: [u8; (MAX_SMALL - FINE) / 128 + 1] = class_table(128, FINE);
+static COARSE_CLASS: [u8; COARSE_STEPS] = class_table(128, FINE);
+const FINE_CONST: [u8; FINE_STEPS] = class_table(8, 0);
+const COARSE_CONST: [u8; COARSE_STEPS] = class_table(128, FINE);
+
+/// A table of classes as places of their magazines in a cache's record, `stride` bytes apart.
+const fn places<const N: usize>(classes: &[u8; N], stride: usize) -> [u16; N] {
+    let mut table = [0; N];
+    let mut i = 0;
+    while i < N {
+        table[i] = (classes[i] as usize * stride) as u16;
+        i += 1;
+    }
+    table
+}
+
+/// Bytes from the magazine of a class to that of the next one (the one without pointers lies between).
+pub(crate) const MAG_STRIDE: usize = 128;
+pub(crate) static FINE_PLACES: [u16; FINE_STEPS] = places(&FINE_CONST, MAG_STRIDE);
+pub(crate) static COARSE_PLACES: [u16; COARSE_STEPS] = places(&COARSE_CONST, MAG_STRIDE);
 
 /// The smallest class that holds `size` bytes; 0 if none does (`size > MAX_SMALL`). For compile time; at run time
 /// [`class_for`] reads the same tables.

@@ -6,7 +6,8 @@
 
 use crate::cache::Cache;
 use crate::class::{
-    MAX_SMALL, PAGE, PAGE_SHIFT, SpanClass, class_aligned, class_for, class_size, slot_index,
+    CLASSES, COARSE_PLACES, FINE_PLACES, MAX_SMALL, PAGE, PAGE_SHIFT, SpanClass, class_aligned,
+    class_for, class_size, slot_index,
 };
 use crate::config::Kind;
 use crate::entry::Entry;
@@ -21,13 +22,13 @@ use gort_sys::{Backend, MemError, MemOp};
 
 /// Class of a layout, 0 = large.
 #[inline]
-fn class_of_layout(l: Layout) -> u8 {
+pub(crate) fn class_of_layout(l: Layout) -> u8 {
     if l.align() <= 8 { class_for(l.size()) } else { class_aligned(l.size(), l.align()) }
 }
 
 /// The span class under which explicit slots of a class are kept.
 #[inline]
-const fn span_class(class: u8) -> SpanClass {
+pub(crate) const fn span_class(class: u8) -> SpanClass {
     SpanClass::from_table(class)
 }
 
@@ -42,6 +43,17 @@ const COMBINE_UP_TO: usize = 1024;
 /// What a page entry must say for a free to be local (H-7). Without a tag nothing is.
 pub(crate) fn key(class: u8, tag: u16) -> u32 {
     if tag == 0 { u32::MAX } else { Entry::new(0, span_class(class), Kind::Explicit, tag, 0).key() }
+}
+
+/// Makes an explicit record ready for its owner: keys by its tag, and the tables of the fast paths.
+pub(crate) fn equip(rec: &CacheRec, side: &Side) {
+    rec.table.set(side.table());
+    rec.fine.set(FINE_PLACES);
+    rec.coarse.set(COARSE_PLACES);
+    rec.mags[0].key.set(u32::MAX);
+    for class in 1..CLASSES as u8 {
+        rec.mags[span_class(class).index()].key.set(key(class, rec.tag.get()));
+    }
 }
 
 impl<B: Backend> Cache<B> {
@@ -348,7 +360,7 @@ impl<B: Backend> Inner<B> {
 
     /// What the array does not have: a slot of the borrowed word, a word, a span, a large object. And whether it is zero.
     #[inline]
-    fn explicit_alloc_more(
+    pub(crate) fn explicit_alloc_more(
         &self,
         rec: &CacheRec,
         c: SpanClass,
@@ -371,10 +383,65 @@ impl<B: Backend> Inner<B> {
         }
     }
 
+    /// A slot from wherever there is one, the array first; and whether it is known to be zero.
+    pub(crate) fn explicit_alloc(
+        &self,
+        rec: &CacheRec,
+        c: SpanClass,
+        l: Layout,
+    ) -> Option<(NonNull<u8>, bool)> {
+        let mag = &rec.mags[c.index()];
+        if mag.is_empty() {
+            return self.explicit_alloc_more(rec, c, l);
+        }
+        // ORDER: Relaxed, both — one writer, this cache.
+        let top = mag.top.load(Relaxed).wrapping_sub(1);
+        mag.top.store(top, Relaxed);
+        add(&mag.pops, 1);
+        // SAFETY: H-10 — between `lo` and `top` lie free slots of this class.
+        NonNull::new(unsafe { *top }).map(|p| (p, false))
+    }
+
+    /// A free of a block wherever it belongs; `class` is the one that its layout says.
+    pub(crate) fn explicit_free(&self, rec: &CacheRec, entry: Entry, p: NonNull<u8>, class: u8) {
+        let mag = &rec.mags[span_class(class).index()];
+        if entry.key() != mag.key.get() {
+            return self.explicit_free_elsewhere(rec, entry, p, class);
+        }
+        let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
+        if top == mag.hi.get() {
+            return self.explicit_free_full(rec, entry, p, class);
+        }
+        // SAFETY: H-10 — `top < hi`: a free place of the array.
+        unsafe { *top = p.as_ptr() };
+        mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
+    }
+
+    /// Another size for a large object, where it lies; `None` if that cannot be.
+    pub(crate) fn explicit_resize(
+        &self,
+        _rec: &CacheRec,
+        entry: Entry,
+        p: NonNull<u8>,
+        to: Layout,
+    ) -> Option<NonNull<u8>> {
+        if entry.kind() != Kind::Explicit as u8 || entry.class() != 0 {
+            return None;
+        }
+        let span = self.spans.get(entry.span());
+        (span.pages() == to.size().div_ceil(PAGE)).then_some(p)
+    }
+
     /// A free of what is not in this cache's span.
     #[cold]
     #[inline(never)]
-    fn explicit_free_elsewhere(&self, rec: &CacheRec, entry: Entry, p: NonNull<u8>, class: u8) {
+    pub(crate) fn explicit_free_elsewhere(
+        &self,
+        rec: &CacheRec,
+        entry: Entry,
+        p: NonNull<u8>,
+        class: u8,
+    ) {
         let Some(side) = self.side(Kind::Explicit) else { return };
         match class {
             0 => self.explicit_free_large(side, entry, p),
@@ -385,7 +452,13 @@ impl<B: Backend> Inner<B> {
     /// A free of a slot of this cache's whose array is full.
     #[cold]
     #[inline(never)]
-    fn explicit_free_full(&self, rec: &CacheRec, entry: Entry, p: NonNull<u8>, class: u8) {
+    pub(crate) fn explicit_free_full(
+        &self,
+        rec: &CacheRec,
+        entry: Entry,
+        p: NonNull<u8>,
+        class: u8,
+    ) {
         let Some(side) = self.side(Kind::Explicit) else { return };
         let mag = &rec.mags[span_class(class).index()];
         if !self.explicit_overflow(rec, side, mag, class) {
@@ -449,7 +522,7 @@ impl<B: Backend> Inner<B> {
     }
 
     /// Empties the write-combining buffer.
-    fn flush_combined(&self, rec: &CacheRec) {
+    pub(crate) fn flush_combined(&self, rec: &CacheRec) {
         for wc in &rec.wc {
             // ORDER: Relaxed, all — one writer, this cache.
             let (span, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
@@ -465,7 +538,7 @@ impl<B: Backend> Inner<B> {
     pub(crate) fn explicit_flush(&self, rec: &CacheRec) {
         self.flush_combined(rec);
         if let Some(side) = self.side(Kind::Explicit) {
-            for class in 1..crate::class::CLASSES as u8 {
+            for class in 1..CLASSES as u8 {
                 let c = span_class(class);
                 let mag = &rec.mags[c.index()];
                 // ORDER: Relaxed, all — one writer, this cache.

@@ -3,7 +3,6 @@
 use crate::cache::Cache;
 use crate::config::{DropFn, HeapConfig, Kind};
 use crate::inner::Inner;
-use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{self, Acquire, Relaxed, SeqCst};
 use gort_sys::{Backend, Linux, MemError};
@@ -60,12 +59,6 @@ impl<B: Backend> Heap<B> {
     /// The address space or memory for its tables cannot be had.
     pub fn with(backend: B, cfg: HeapConfig) -> Result<Self, MemError> {
         Ok(Heap { inner: Inner::create(backend, cfg)? })
-    }
-
-    /// A second handle that is not counted.
-    #[inline]
-    pub(crate) fn alias(&self) -> ManuallyDrop<Self> {
-        ManuallyDrop::new(Heap { inner: self.inner })
     }
 
     #[inline]

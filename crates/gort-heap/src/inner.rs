@@ -43,6 +43,8 @@ pub(crate) struct Large {
 pub(crate) struct Pool {
     records: FixAlloc<CacheRec>,
     free: [*mut CacheRec; 2],
+    /// Records in the two lists.
+    idle: [u32; 2],
     made: u32,
 }
 
@@ -65,8 +67,8 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) sweepers: AtomicU64,
     pub(crate) cursor: AtomicU32,
     pub(crate) all: AtomicPtr<CacheRec>,
-    pool: Lock<Pool>,
-    setup: Lock<()>,
+    pub(crate) pool: Lock<Pool>,
+    pub(crate) setup: Lock<()>,
     pub(crate) specials: Lock<FixAlloc<Special>>,
     pub(crate) large: [Large; 2],
     pub(crate) hooks: Hooks,
@@ -144,7 +146,10 @@ impl<B: Backend> Inner<B> {
             sweepers: AtomicU64::new(0),
             cursor: AtomicU32::new(0),
             all: AtomicPtr::new(core::ptr::null_mut()),
-            pool: Lock::new(&POOL, Pool { records, free: [core::ptr::null_mut(); 2], made: 0 }),
+            pool: Lock::new(
+                &POOL,
+                Pool { records, free: [core::ptr::null_mut(); 2], idle: [0; 2], made: 0 },
+            ),
             setup: Lock::new(&SETUP, ()),
             specials: Lock::new(&SPECIALS, specials),
             large: [Large::default(), Large::default()],
@@ -233,7 +238,10 @@ impl<B: Backend> Inner<B> {
         let head = &mut pool.free[kind_index(kind)];
         if let Some(rec) = NonNull::new(*head) {
             // SAFETY: H-14 — pooled records belong to the pool, and are never freed.
-            *head = unsafe { rec.as_ref() }.next_free.get();
+            let r = unsafe { rec.as_ref() };
+            *head = r.next_free.get();
+            r.pooled.set(false);
+            pool.idle[kind_index(kind)] -= 1;
             return Ok(rec);
         }
         let rec = pool.records.alloc(&self.persist, &self.stat.caches)?;
@@ -250,7 +258,12 @@ impl<B: Backend> Inner<B> {
         Ok(rec)
     }
 
-    /// Puts a flushed record into the pool.
+    /// Records in the pool of a kind.
+    pub(crate) fn idle_records(&self, kind: Kind) -> u32 {
+        self.pool.lock().idle[kind_index(kind)]
+    }
+
+    /// Puts a record into the pool, for the next owner: flushed, or with what it has borrowed.
     pub(crate) fn close_record(&self, rec: NonNull<CacheRec>) {
         let mut pool = self.pool.lock();
         // SAFETY: H-14 — the caller owned the record until now.
@@ -258,6 +271,9 @@ impl<B: Backend> Inner<B> {
         let head = &mut pool.free[kind_index(r.kind.get())];
         r.next_free.set(*head);
         *head = rec.as_ptr();
+        r.process.set(false);
+        r.pooled.set(true);
+        pool.idle[kind_index(r.kind.get())] += 1;
     }
 
     /// All cache records, in use or pooled. Only their atomics may be looked at.

@@ -73,10 +73,12 @@
 //! - SPECIAL-1 A special is freed only by a sweep of its span, after its glue was reported done.
 //! - SPARSE-1 A record of a table is touched only where it is mapped, by whom the table's owner permits.
 //! - HEAP-5 The class tables rise, and fit their spans.
-//! - GLOBAL-1 The process's heap and key are written once, by the caller that moved the state from 0 to MAKING, and read
-//!   when it is READY.
-//! - GLOBAL-2 A thread's word names a cache that this thread opened, and that nobody else has, until the thread ends.
+//! - GLOBAL-1 The process's heap is written once, by the caller that moved the state from 0 to MAKING, and read when it
+//!   is READY.
+//! - GLOBAL-2 A thread's word names a record that this thread opened and nobody else has, or one of two static ones, in
+//!   which nothing is ever found and to which nobody writes once there is a block.
 //! - GLOBAL-3 A block of the global allocator is a live slot or span of the process's heap that fits its layout.
+//! - GLOBAL-4 What a fork stops is started again by the thread that forked, in both processes.
 //! - HOOKS-1 The heap never looks behind a hook's `ctx`; who sets it promises that calls may come from any thread.
 //!
 //! # Locks
@@ -85,7 +87,7 @@
 //! `alloc` and `dealloc` when they hit, take none. Only `heap.grow` is held over a system call that maps.
 //!
 //! # Read in this order
-//! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → `global` → `protocol` → `span` → `spans` → `central` →
+//! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → [`global`] → `protocol` → `span` → `spans` → `central` →
 //! `pages` → `side` → `sparse` → [`object`] → [`stats`] → [`check`]
 
 pub mod cache;
@@ -98,8 +100,9 @@ pub mod config;
 mod entry;
 mod explicit;
 mod gc;
-mod global;
+pub mod global;
 pub mod heap;
+mod held;
 mod inner;
 pub mod object;
 mod pages;

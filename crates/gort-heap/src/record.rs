@@ -3,11 +3,12 @@
 //!
 //! Fields that the statistics read from other threads are atomics with one writer; they cost plain moves.
 
-use crate::class::SPAN_CLASSES;
+use crate::class::{COARSE_STEPS, FINE_STEPS, SPAN_CLASSES};
 use crate::config::Kind;
 use crate::pages::PageCache;
 use crate::spans::STASH;
 use core::cell::{Cell, UnsafeCell};
+use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64};
 use gort_fixalloc::Chunk;
 
@@ -57,6 +58,16 @@ pub(crate) struct CacheRec {
     pub(crate) mags: [Mag; SPAN_CLASSES],
     /// Explicit: the page entries of its side, as if page 0 were at address 0.
     pub(crate) table: Cell<*const AtomicU64>,
+    /// Explicit: where a size's magazine lies, in bytes from the record: sizes up to 1 KiB by eights, the others by 128.
+    /// All 0 in a record that is nobody's: magazine 0 has nothing and matches nothing.
+    pub(crate) fine: Cell<[u16; FINE_STEPS]>,
+    pub(crate) coarse: Cell<[u16; COARSE_STEPS]>,
+    /// Of the global allocator: a thread's, or in the pool for the next thread.
+    pub(crate) process: Cell<bool>,
+    /// In the pool.
+    pub(crate) pooled: Cell<bool>,
+    /// Its owner is in the middle of more than a pop or a push; after a fork nobody could put that in order.
+    pub(crate) busy: Cell<bool>,
     /// Slots borrowed and given back, by span class.
     pub(crate) taken: [AtomicU64; SPAN_CLASSES],
     pub(crate) returned: [AtomicU64; SPAN_CLASSES],
@@ -77,6 +88,63 @@ pub(crate) struct CacheRec {
     /// Chain of all records; then chain of the pool.
     pub(crate) next_all: Cell<*mut CacheRec>,
     pub(crate) next_free: Cell<*mut CacheRec>,
+}
+
+impl Mag {
+    /// Nothing in the array.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        use core::sync::atomic::Ordering::Relaxed;
+        self.top.load(Relaxed) == self.lo.load(Relaxed) // ORDER: Relaxed, both — one writer, this cache.
+    }
+
+    /// Has nothing, and matches no page entry.
+    const fn none() -> Mag {
+        Mag {
+            bits: AtomicU64::new(0),
+            wbase: Cell::new(null_mut()),
+            elem: Cell::new(0),
+            key: Cell::new(u32::MAX),
+            span: AtomicU32::new(0),
+            word: AtomicU16::new(0),
+            flags: Cell::new(0),
+            top: AtomicPtr::new(null_mut()),
+            lo: AtomicPtr::new(null_mut()),
+            hi: Cell::new(null_mut()),
+            pops: AtomicU64::new(0),
+        }
+    }
+}
+
+impl CacheRec {
+    /// The record of a thread that has none: every fast path misses in it. Nobody writes to it.
+    pub(crate) const fn none() -> CacheRec {
+        CacheRec {
+            mags: [const { Mag::none() }; SPAN_CLASSES],
+            table: Cell::new(null()),
+            fine: Cell::new([0; FINE_STEPS]),
+            coarse: Cell::new([0; COARSE_STEPS]),
+            process: Cell::new(false),
+            pooled: Cell::new(false),
+            busy: Cell::new(false),
+            taken: [const { AtomicU64::new(0) }; SPAN_CLASSES],
+            returned: [const { AtomicU64::new(0) }; SPAN_CLASSES],
+            bytes: AtomicU64::new(0),
+            wc: [const { Wc { span: AtomicU32::new(0), word: Cell::new(0), bits: AtomicU64::new(0) } };
+                WC],
+            pages: [const { AtomicU64::new(0) }; 3],
+            stash: Cell::new([0; STASH]),
+            stashed: AtomicU32::new(0),
+            used: Cell::new([0; 3]),
+            generation: Cell::new(0),
+            black: Cell::new(false),
+            kind: Cell::new(Kind::Explicit),
+            tag: Cell::new(0),
+            chunk: UnsafeCell::new(Chunk::EMPTY),
+            next_all: Cell::new(null_mut()),
+            next_free: Cell::new(null_mut()),
+        }
+    }
 }
 
 impl CacheRec {

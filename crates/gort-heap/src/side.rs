@@ -71,7 +71,7 @@ pub(crate) struct SideStat {
 }
 
 #[derive(Debug)]
-struct Grow {
+pub(crate) struct Grow {
     /// Next byte to map, and end of what is reserved from there.
     next: usize,
     limit: usize,
@@ -93,7 +93,7 @@ pub(crate) struct Side {
     pub(crate) entries: SparseArray<AtomicU64>,
     index: SparseArray<AtomicPtr<AtomicU64>>,
     pub(crate) rows: Option<Rows>,
-    grow: Lock<Grow>,
+    pub(crate) grow: Lock<Grow>,
     pub(crate) pages: Lock<PageAlloc>,
     pub(crate) stat: SideStat,
     /// Bytes in spans.
@@ -350,6 +350,10 @@ impl Made {
         stat: &SideStat,
     ) -> Result<(), MemError> {
         self.entries = Some(SparseArray::reserve(b, pages, c"gort: page table", &stat.tables)?);
+        if !marks && let Some(entries) = &self.entries {
+            // A free of a foreign address finds an entry that belongs to nobody, and is reported.
+            entries.make_readable(b);
+        }
         self.index = Some(SparseArray::reserve(
             b,
             pages.div_ceil(ARENA_PAGES),

@@ -6,7 +6,7 @@
 use crate::span::{Span, State, Word};
 use crate::sparse::SparseArray;
 use core::sync::atomic::{AtomicU32, Ordering};
-use gort_sys::lock::Lock;
+use gort_sys::lock::{Guard, Lock};
 use gort_sys::rank::{Rank, layer};
 use gort_sys::{Backend, MemError, MemOp, SysStat};
 
@@ -31,6 +31,11 @@ impl SpanTable {
             len: AtomicU32::new(1),
             free: Lock::new(&RANK, 0),
         })
+    }
+
+    /// Keeps the list of free records as it is.
+    pub(crate) fn hold(&self) -> Guard<'_, u32> {
+        self.free.lock()
     }
 
     /// Unmaps the table.

@@ -49,6 +49,13 @@ impl<T> SparseArray<T> {
         Ok(Self { data, range, head, len, of: PhantomData })
     }
 
+    /// Lets the records that are not mapped be read, as zeros, where the backend can. Once, before any is mapped.
+    pub(crate) fn make_readable<B: Backend>(&self, b: &B) -> bool {
+        let all = self.range.part(self.head, self.range.len - self.head);
+        // SAFETY: MEM-2 — behind the head nothing is mapped yet.
+        all.is_some_and(|r| unsafe { b.readable(r) })
+    }
+
     fn bits(&self, granule: usize) -> (&AtomicU64, u64) {
         // SAFETY: SPARSE-1 — the head is mapped and has a bit for every granule of the array.
         let word = unsafe { &*self.range.base.as_ptr().cast::<AtomicU64>().add(granule / 64) };

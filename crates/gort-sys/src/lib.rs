@@ -47,6 +47,7 @@ pub mod lock;
 pub mod mem;
 pub mod membarrier;
 pub mod note;
+pub mod process;
 pub mod rank;
 pub mod stat;
 pub mod thread;

@@ -97,6 +97,35 @@ pub unsafe trait Backend: Sync + Send + 'static {
     /// `r` lies in one reservation of this backend, and is Reserved.
     unsafe fn map(&self, r: PageRange, st: &SysStat) -> Result<(), MemError>;
 
+    /// Lets a Reserved range be read, as zero; it stays Reserved. `false`: it cannot be read.
+    ///
+    /// # Safety
+    /// `r` lies in one reservation of this backend, and is Reserved.
+    unsafe fn readable(&self, r: PageRange) -> bool {
+        let _ = r;
+        false
+    }
+
+    /// Drops the contents of a Ready range, which stays Ready and reads as zero. Best effort: `false` if nothing was
+    /// dropped.
+    ///
+    /// # Safety
+    /// `r` is Ready and nobody uses it.
+    unsafe fn discard(&self, r: PageRange) -> bool {
+        let _ = r;
+        false
+    }
+
+    /// Moves what is behind the Ready range `from` to the Ready range `to` of the same length, without a copy; `from` stays
+    /// Ready and reads as zero. `false`: nothing was moved.
+    ///
+    /// # Safety
+    /// Nobody else uses the two ranges, which do not overlap.
+    unsafe fn remap(&self, from: PageRange, to: PageRange) -> bool {
+        let _ = (from, to);
+        false
+    }
+
     /// Ready to Prepared: contents are lost.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
 /// `MADV_POPULATE_WRITE` (Linux 5.14) and `MADV_COLLAPSE` (6.1).
 const MADV_POPULATE_WRITE: libc::c_int = 23;
 const MADV_COLLAPSE: libc::c_int = 25;
+/// `MREMAP_DONTUNMAP` (5.7).
+const MREMAP_DONTUNMAP: libc::c_int = 4;
 
 /// What all mappings of this backend come to, over all rows.
 static TOTAL: SysStat = SysStat::new();
@@ -137,6 +139,25 @@ unsafe impl Backend for Linux {
             .map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
         account(st, Some(MemState::Reserved), Some(MemState::Ready), r.len);
         Ok(())
+    }
+
+    unsafe fn readable(&self, r: PageRange) -> bool {
+        // The kernel puts its one page of zeros behind what is read: nothing is promised, nothing is used.
+        protect(r, libc::PROT_READ).is_ok()
+    }
+
+    unsafe fn discard(&self, r: PageRange) -> bool {
+        CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
+        advise(r, libc::MADV_DONTNEED).is_ok()
+    }
+
+    unsafe fn remap(&self, from: PageRange, to: PageRange) -> bool {
+        CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | MREMAP_DONTUNMAP;
+        let (old, new) = (from.base.as_ptr().cast(), to.base.as_ptr().cast::<libc::c_void>());
+        // SAFETY: MEM-2 — both ranges are the caller's, who uses them alone; of one length, so that nothing else is replaced.
+        let at = unsafe { libc::mremap(old, from.len, to.len, flags, new) };
+        at == new
     }
 
     unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<(), MemError> {

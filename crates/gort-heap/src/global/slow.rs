@@ -1,0 +1,167 @@
+//! What is more than a pop or a push: everything here works under a [`Lease`].
+
+use super::fast;
+use super::process::{Lease, PROCESS};
+use crate::class::{FINE, MAG_STRIDE, MAX_SMALL, SpanClass, class_for, class_size};
+use crate::config::Kind;
+use crate::entry::Entry;
+use crate::explicit::{class_of_layout, span_class};
+use crate::inner::Inner;
+use core::alloc::Layout;
+use core::ptr::{NonNull, null_mut};
+use gort_sys::Linux;
+
+fn layout(size: usize, align: usize) -> Option<Layout> {
+    Layout::from_size_align(size, align).ok()
+}
+
+/// Memory for a layout, and whether it is known to be zero.
+fn alloc_known(l: Layout) -> Option<(NonNull<u8>, bool)> {
+    let lease = Lease::take()?;
+    let c = span_class(class_of_layout(l));
+    lease.inner().explicit_alloc(lease.rec(), c, l)
+}
+
+/// Memory for a layout, or null: the array of its class was empty.
+#[inline(never)]
+pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
+    let Some(l) = layout(size, align) else { return null_mut() };
+    alloc_known(l).map_or(null_mut(), |(p, _)| p.as_ptr())
+}
+
+/// Memory for a layout that asks for more than 8.
+#[inline(never)]
+pub(super) fn alloc_aligned(size: usize, align: usize) -> *mut u8 {
+    // Every class of 16 or more but that of 24 is a multiple of 16.
+    if align == 16 && size <= MAX_SMALL - 15 {
+        return fast::alloc_plain(size.next_multiple_of(16), 8);
+    }
+    let Some(l) = layout(size, align) else { return null_mut() };
+    let class = class_of_layout(l);
+    if class != 0 {
+        return fast::alloc_plain(class_size(class), 8);
+    }
+    alloc(size, align)
+}
+
+#[inline(never)]
+pub(super) fn alloc_zeroed(l: Layout) -> *mut u8 {
+    let class = class_of_layout(l);
+    let (size, align) = match class {
+        0 => (l.size(), l.align()),
+        _ => (class_size(class), 8),
+    };
+    if class != 0 {
+        let mag = fast::mag(fast::record(), usize::from(class) * MAG_STRIDE);
+        if !mag.is_empty() {
+            let p = fast::alloc_plain(size, align);
+            // SAFETY: H-1 — the slot is ours and at least as large as the layout.
+            unsafe { p.write_bytes(0, l.size()) };
+            return p;
+        }
+    }
+    let Some((p, zeroed)) = layout(size, align).and_then(alloc_known) else { return null_mut() };
+    if !zeroed {
+        // SAFETY: H-1 — as above.
+        unsafe { p.write_bytes(0, l.size()) };
+    }
+    p.as_ptr()
+}
+
+/// The page entry of a doubtful address.
+fn entry_of(inner: &Inner<Linux>, addr: usize) -> Entry {
+    let Some(side) = inner.side(Kind::Explicit) else { return Entry::NONE };
+    match side.page_if_ours(addr) {
+        Some(page) if side.entries.is_mapped(page) => side.entry(page),
+        _ => Entry::NONE,
+    }
+}
+
+/// Gives a block back that the fast path did not take.
+///
+/// # Safety
+/// `p` came from here for this layout.
+#[inline(never)]
+pub(super) unsafe fn free(p: *mut u8, size: usize, align: usize) {
+    let Some(l) = layout(size, align) else { return };
+    // SAFETY: GLOBAL-3 — by contract.
+    unsafe { free_class(p, class_of_layout(l)) }
+}
+
+/// The same for a block of a known class, 0 = large.
+///
+/// # Safety
+/// `p` came from here, from this class.
+pub(super) unsafe fn free_class(p: *mut u8, class: u8) {
+    let Some(p) = NonNull::new(p) else { return };
+    let Some(lease) = Lease::take() else { return };
+    let (inner, rec) = (lease.inner(), lease.rec());
+    let entry = entry_of(inner, p.as_ptr() as usize);
+    inner.explicit_free(rec, entry, p, class);
+}
+
+/// Gives a block of another layout back.
+///
+/// # Safety
+/// `p` came from here for this layout.
+#[inline(never)]
+pub(super) unsafe fn free_aligned(p: *mut u8, size: usize, align: usize) {
+    let class = if align == 16 && size <= MAX_SMALL - 15 {
+        class_for(size.next_multiple_of(16))
+    } else {
+        layout(size, align).map_or(0, class_of_layout)
+    };
+    // SAFETY: GLOBAL-3 — by contract.
+    unsafe {
+        let rec = fast::record();
+        if !fast::push(p, fast::entry(p, rec), rec, usize::from(class) * MAG_STRIDE) {
+            free_class(p, class);
+        }
+    }
+}
+
+/// Memory for `new` bytes with the contents of the old; on null the old stays.
+///
+/// # Safety
+/// `p` came from here for this layout; `new` is not 0.
+#[inline(never)]
+pub(super) unsafe fn realloc(p: *mut u8, l: Layout, new: usize) -> *mut u8 {
+    let Some(to) = layout(new, l.align()) else { return null_mut() };
+    let (old_class, new_class) = (class_of_layout(l), class_of_layout(to));
+    if old_class == new_class && old_class != 0 {
+        return p;
+    }
+    if old_class == 0 && new_class == 0 {
+        let Some(lease) = Lease::take() else { return null_mut() };
+        let Some(old) = NonNull::new(p) else { return null_mut() };
+        let entry = entry_of(lease.inner(), p as usize);
+        if let Some(q) = lease.inner().explicit_resize(lease.rec(), entry, old, to) {
+            return q.as_ptr();
+        }
+    }
+    let q = fast::alloc(new, l.align());
+    if !q.is_null() {
+        // SAFETY: H-1 — both are ours, and different blocks; GLOBAL-3 for the free.
+        unsafe {
+            q.copy_from_nonoverlapping(p, l.size().min(new));
+            fast::free(p, l.size(), l.align());
+        }
+    }
+    q
+}
+
+/// Bytes of the block at a doubtful address, 0 if there is none.
+pub(super) fn usable_size(addr: usize) -> usize {
+    PROCESS.get().map_or(0, |heap| heap.inner().explicit_size(addr))
+}
+
+/// Gives back what the calling thread has borrowed.
+pub(super) fn flush_current() {
+    if fast::record().process.get()
+        && let Some(lease) = Lease::take()
+    {
+        lease.inner().explicit_flush(lease.rec());
+    }
+}
+
+const _: () = assert!(FINE < MAX_SMALL && size_of::<SpanClass>() == 1);

@@ -1,0 +1,179 @@
+//! The process's heap as the allocator of this very program.
+
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the tests keep the contracts that the functions state"
+)]
+
+use gort_heap::GortAlloc;
+use std::alloc::{GlobalAlloc, Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::cell::RefCell;
+use std::sync::mpsc;
+
+#[global_allocator]
+static ALLOCATOR: GortAlloc = GortAlloc;
+
+#[test]
+fn foreign_addresses_have_no_size() {
+    let local = 0_u64;
+    assert_eq!(GortAlloc::usable_size(std::ptr::from_ref(&local).cast()), 0);
+    assert_eq!(GortAlloc::usable_size(std::ptr::null()), 0);
+}
+
+/// GLOBAL-1: many first calls at once make one heap.
+#[test]
+fn one_heap_for_all() {
+    let heaps: Vec<usize> = std::thread::scope(|scope| {
+        let ask = || GortAlloc::heap().map_or(0, |heap| std::ptr::from_ref(heap).addr());
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(heaps.iter().all(|heap| *heap == heaps[0] && *heap != 0));
+}
+
+fn fill(p: *mut u8, n: usize, with: u8) {
+    unsafe { p.write_bytes(with, n) };
+}
+
+fn all(p: *const u8, n: usize, want: u8) -> bool {
+    unsafe { std::slice::from_raw_parts(p, n) }.iter().all(|b| *b == want)
+}
+
+#[test]
+fn every_alignment_and_size() {
+    for shift in 0..=20 {
+        let align = 1usize << shift;
+        for size in [1, 7, 8, 9, 16, 24, 100, 1024, 1025, 8192, 32768, 32769, 100_000] {
+            let l = Layout::from_size_align(size, align).unwrap();
+            unsafe {
+                let (p, q) = (alloc(l), alloc_zeroed(l));
+                assert!(p.addr().is_multiple_of(align) && q.addr().is_multiple_of(align), "{l:?}");
+                assert!(all(q, size, 0), "{l:?}");
+                assert!(GortAlloc::usable_size(p) >= size);
+                fill(p, size, 1);
+                fill(q, size, 2);
+                assert!(all(p, size, 1), "{l:?}");
+                dealloc(p, l);
+                dealloc(q, l);
+                // What was used is cleared again.
+                let r = alloc_zeroed(l);
+                assert!(all(r, size, 0), "{l:?}");
+                dealloc(r, l);
+            }
+        }
+    }
+}
+
+#[test]
+fn realloc_keeps_the_contents() {
+    for align in [1, 8, 16, 64, 4096, 16384] {
+        let mut l = Layout::from_size_align(10, align).unwrap();
+        unsafe {
+            let mut p = alloc(l);
+            fill(p, 10, 7);
+            for size in
+                [11, 40, 16, 2000, 40_000, 50_000, 300_000, 4 << 20, 9 << 20, 1 << 20, 33_000, 5]
+            {
+                let keep = l.size().min(size);
+                p = realloc(p, l, size);
+                assert!(p.addr().is_multiple_of(align));
+                assert!(all(p, keep, 7), "{l:?} to {size}");
+                l = Layout::from_size_align(size, align).unwrap();
+                fill(p, size, 7);
+            }
+            dealloc(p, l);
+        }
+    }
+}
+
+#[test]
+fn too_much_is_null() {
+    unsafe {
+        for size in [isize::MAX as usize - 8, 1 << 50] {
+            let l = Layout::from_size_align(size, 8).unwrap();
+            assert!(ALLOCATOR.alloc(l).is_null());
+            assert!(ALLOCATOR.alloc_zeroed(l).is_null());
+        }
+    }
+}
+
+struct Late(RefCell<Vec<[u8; 100]>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        let mut more: Vec<String> = (0..100).map(|i| format!("{i:>200}")).collect();
+        more.truncate(3);
+        self.0.borrow_mut().clear();
+    }
+}
+
+thread_local! { static LATE: Late = const { Late(RefCell::new(Vec::new())) }; }
+
+#[test]
+fn threads_that_come_and_go() {
+    let (tx, rx) = mpsc::channel::<Vec<u8>>();
+    let threads: Vec<_> = (0..200u8)
+        .map(|i| {
+            let tx = tx.clone();
+            std::thread::spawn(move || {
+                LATE.with(|l| l.0.borrow_mut().push([i; 100]));
+                for n in [10, 100, 1000, 10_000, 100_000] {
+                    tx.send(vec![i; n]).unwrap();
+                }
+            })
+        })
+        .collect();
+    drop(tx);
+    let mut bytes = 0;
+    for v in rx {
+        assert!(v.iter().all(|b| *b == v[0]));
+        bytes += v.len();
+    }
+    for t in threads {
+        t.join().unwrap();
+    }
+    assert_eq!(bytes, 200 * 111_110);
+}
+
+/// GLOBAL-4: the child of a fork under load has a heap that works, whatever the other threads were doing.
+#[test]
+fn forks_under_load() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for seed in 1..4u64 {
+            let stop = &stop;
+            scope.spawn(move || {
+                let mut rng = seed;
+                let mut live: Vec<Vec<u8>> = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    rng = rng.wrapping_mul(6364136223846793005).wrapping_add(1);
+                    live.push(vec![1; (rng >> 33) as usize % 3000]);
+                    if live.len() > 300 {
+                        live.swap_remove((rng >> 40) as usize % 300);
+                    }
+                }
+            });
+        }
+        for _ in 0..30 {
+            match unsafe { libc::fork() } {
+                0 => {
+                    // Everything of the allocator, on more than one thread, then without a destructor in sight.
+                    let work = || {
+                        let v: Vec<Vec<u8>> = (0..3000).map(|n| vec![7; n % 2000]).collect();
+                        v.iter().map(Vec::len).sum::<usize>()
+                    };
+                    let other = std::thread::spawn(work);
+                    let same = work() == other.join().unwrap_or(0);
+                    unsafe { libc::_exit(if same { 0 } else { 1 }) };
+                }
+                child => {
+                    let mut status = 0;
+                    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+                    assert_eq!(status, 0, "the child ended with {status:#x}");
+                }
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}

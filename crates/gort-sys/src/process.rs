@@ -1,0 +1,88 @@
+//! Ends of threads and forks, as the C library reports them.
+//!
+//! A thread that was marked with [`ThreadEnd::mark`] has its callback run when it ends, after the destructors of Rust's
+//! thread-locals, which may still want what the callback takes away. Nothing here allocates; the C library may, for a key
+//! above its first 32, and then calls whoever is the allocator: so the caller is ready for calls before it marks.
+
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Key under which threads are marked; made at most once.
+#[derive(Debug)]
+pub struct ThreadEnd {
+    /// 0: not made; else the key plus one.
+    key: AtomicU64,
+}
+
+impl ThreadEnd {
+    /// Without a key yet.
+    #[allow(clippy::new_without_default, reason = "a constant for statics")]
+    pub const fn new() -> Self {
+        Self { key: AtomicU64::new(0) }
+    }
+
+    /// Makes the key; `f` gets what the thread was marked with. One caller, once. `false`: the C library has no key left.
+    pub fn prepare(&self, f: unsafe extern "C" fn(*mut c_void)) -> bool {
+        let mut key: libc::pthread_key_t = 0;
+        // SAFETY: SYS-CALL — `key` is a live out-parameter, and `f` a function that stays.
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(f)) } != 0 {
+            return false;
+        }
+        self.key.store(u64::from(key) + 1, Ordering::Release); // ORDER: Release ⇒ `mark`: the key exists.
+        true
+    }
+
+    /// Marks the calling thread with a value that is not 0 (or takes the mark away, with 0).
+    pub fn mark(&self, value: usize) -> bool {
+        let key = self.key.load(Ordering::Acquire); // ORDER: Acquire ⇐ `prepare`.
+        let Some(key) = key.checked_sub(1) else { return false };
+        // SAFETY: SYS-CALL — a key made by `prepare`.
+        unsafe {
+            libc::pthread_setspecific(key as libc::pthread_key_t, value as *const c_void) == 0
+        }
+    }
+}
+
+/// Has `prepare` run before each fork, and `parent` and `child` after it, in the two processes. They stay for ever.
+pub fn at_fork(
+    prepare: unsafe extern "C" fn(),
+    parent: unsafe extern "C" fn(),
+    child: unsafe extern "C" fn(),
+) -> bool {
+    // SAFETY: SYS-CALL — three functions that stay.
+    unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) == 0 }
+}
+
+/// Most address space that the process may have (`RLIMIT_AS`), in bytes; `u64::MAX` without a limit.
+pub fn address_space_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: SYS-CALL — `limit` is a live out-parameter.
+    if unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } != 0 {
+        return u64::MAX;
+    }
+    if limit.rlim_cur == libc::RLIM_INFINITY { u64::MAX } else { limit.rlim_cur }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicUsize;
+
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    static END: ThreadEnd = ThreadEnd::new();
+
+    unsafe extern "C" fn ended(value: *mut c_void) {
+        ENDED.fetch_add(value as usize, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn an_ending_thread_is_reported_once() {
+        assert!(!END.mark(5));
+        assert!(END.prepare(ended));
+        let marked = || std::thread::spawn(|| END.mark(5));
+        assert!(marked().join().expect("no panic") && marked().join().expect("no panic"));
+        std::thread::spawn(|| ()).join().expect("no panic");
+        assert_eq!(ENDED.load(Ordering::Relaxed), 10);
+        assert!(address_space_limit() > 0);
+    }
+}
