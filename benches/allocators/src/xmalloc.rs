@@ -3,12 +3,13 @@
 //!
 //! After Lever and Boreham, "malloc() performance in a multithreaded Linux
 //! environment", USENIX 2000. The batches stay where they are, in a ring; a flag says
-//! whose turn it is. Who has to wait spins: to be put to sleep and woken would take
+//! whose turn it is. Who has to wait spins first: to be put to sleep and woken takes
 //! longer than the other's whole batch, and it is the allocator that is measured.
 
 use std::hint::spin_loop;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,21 +21,29 @@ use crate::block::Block;
 /// What each block carries.
 const STAMP: u8 = 0xA5;
 
-/// How often the flag is looked at before the processor is offered to others.
-const SPINS: u32 = 10_000;
+/// How often the flag is looked at before the thread sleeps: for longer than a batch
+/// takes, so that it only does where the other has no processor.
+const SPINS: u32 = 1_000;
 
 /// One batch of the ring, on cache lines of its own.
 #[repr(align(128))]
+#[derive(Default)]
 struct Slot {
-    /// It is the consumer's turn.
+    /// It is the consumer's turn. Written under the lock.
     full: AtomicBool,
-    /// The blocks. The flag already says who may lock, so nobody ever waits here.
-    blocks: Mutex<Vec<Block>>,
+    batch: Mutex<Batch>,
+    turned: Condvar,
+}
+
+#[derive(Default)]
+struct Batch {
+    blocks: Vec<Block>,
+    /// The other side sleeps until its turn.
+    awaited: bool,
 }
 
 pub(crate) fn run() -> Result<(), Wrong> {
-    let slot = |_| Slot { full: AtomicBool::new(false), blocks: Mutex::new(Vec::new()) };
-    let ring: Arc<Vec<Slot>> = Arc::new((0..BATCHES).map(slot).collect());
+    let ring: Arc<Vec<Slot>> = Arc::new((0..BATCHES).map(|_| Slot::default()).collect());
     let taken = Arc::clone(&ring);
 
     let start = Instant::now();
@@ -54,14 +63,14 @@ fn produce(ring: &[Slot], end: Instant) -> u64 {
     let mut random = Random::new(1);
     let mut made = 0;
     for slot in ring.iter().cycle() {
-        let mut blocks = slot.turn(false);
+        let mut batch = slot.turn(false);
         let last = Instant::now() >= end;
         if !last {
             let size = |_| (MIN + random.below(MAX - MIN + 1)) as usize;
-            blocks.extend((0..BATCH).map(size).map(|bytes| Block::new(bytes, STAMP)));
+            batch.blocks.extend((0..BATCH).map(size).map(|bytes| Block::new(bytes, STAMP)));
             made += BATCH as u64;
         }
-        slot.pass(blocks, true);
+        slot.pass(batch, true);
         if last {
             break;
         }
@@ -74,35 +83,46 @@ fn produce(ring: &[Slot], end: Instant) -> u64 {
 fn consume(ring: &[Slot]) -> (u64, u64) {
     let (mut freed, mut wrong) = (0, 0);
     for slot in ring.iter().cycle() {
-        let mut blocks = slot.turn(true);
-        if blocks.is_empty() {
+        let mut batch = slot.turn(true);
+        if batch.blocks.is_empty() {
             break;
         }
-        freed += blocks.len() as u64;
-        for block in blocks.drain(..) {
+        freed += batch.blocks.len() as u64;
+        for block in batch.blocks.drain(..) {
             wrong += u64::from(block.stamp() != STAMP);
         }
-        slot.pass(blocks, false);
+        slot.pass(batch, false);
     }
     (freed, wrong)
 }
 
 impl Slot {
     /// Waits until the batch is in this state, and takes it.
-    fn turn(&self, full: bool) -> MutexGuard<'_, Vec<Block>> {
-        let mut spins = 0;
-        // ORDER: Acquire ⇐ `pass`: what the other did with the batch.
-        while self.full.load(Ordering::Acquire) != full {
-            spins += 1;
-            if spins < SPINS { spin_loop() } else { thread::yield_now() }
+    fn turn(&self, full: bool) -> MutexGuard<'_, Batch> {
+        for _ in 0..SPINS {
+            // ORDER: Relaxed: only a hint; the lock below carries the batch.
+            if self.full.load(Ordering::Relaxed) == full {
+                break;
+            }
+            spin_loop();
         }
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        // ORDER: Relaxed: it is written under the lock that is held here.
+        while self.full.load(Ordering::Relaxed) != full {
+            batch.awaited = true;
+            batch = self.turned.wait(batch).unwrap_or_else(PoisonError::into_inner);
+        }
+        batch
     }
 
     /// Gives the batch to the other side.
-    fn pass(&self, blocks: MutexGuard<'_, Vec<Block>>, full: bool) {
-        drop(blocks);
-        // ORDER: Release ⇒ `turn`: what was done with the batch.
-        self.full.store(full, Ordering::Release);
+    fn pass(&self, mut batch: MutexGuard<'_, Batch>, full: bool) {
+        // ORDER: Relaxed: the lock that is held here carries the batch to `turn`.
+        self.full.store(full, Ordering::Relaxed);
+        let awaited = mem::take(&mut batch.awaited);
+        drop(batch);
+        if awaited {
+            self.turned.notify_one();
+        }
     }
 }
