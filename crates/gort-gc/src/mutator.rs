@@ -241,6 +241,13 @@ impl Mutator {
         }
     }
 
+    /// Whether this guard's stores shade: from its first pass of a cycle until marking has ended. For diagnostics; no
+    /// program needs to know.
+    #[inline]
+    pub fn barrier_is_on(&self) -> bool {
+        self.range().barrier()
+    }
+
     /// Shades an object if the barrier is on: for roots.
     pub(crate) fn shade_if_marking(&self, object: NonNull<u8>) {
         if self.range().barrier() && !self.shared().mutant(Mutant::RootNew) {
