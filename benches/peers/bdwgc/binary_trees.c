@@ -8,13 +8,16 @@ enum { MIN_DEPTH = 4, MAX_TASKS = 16 };
 
 struct tree { struct tree *left, *right; };
 
-static struct tree *bottom_up(unsigned depth)
+static struct tree *bottom_up(void **list, unsigned depth)
 {
-	struct tree *tree = GC_MALLOC(sizeof *tree);
+	struct tree *left = 0, *right = 0;
 	if (depth > 0) {
-		tree->left = bottom_up(depth - 1);
-		tree->right = bottom_up(depth - 1);
+		left = bottom_up(list, depth - 1);
+		right = bottom_up(list, depth - 1);
 	}
+	struct tree *tree = take(list, sizeof *tree);
+	tree->left = left;
+	tree->right = right;
 	return tree;
 }
 
@@ -33,8 +36,9 @@ struct task { unsigned depth; uint64_t trees, sum; pthread_t thread; };
 static void *short_lived(void *argument)
 {
 	struct task *task = argument;
+	void *list = 0;
 	for (uint64_t tree = 0; tree < task->trees; tree++)
-		task->sum += count(bottom_up(task->depth));
+		task->sum += count(bottom_up(&list, task->depth));
 	return 0;
 }
 
@@ -42,9 +46,10 @@ void binary_trees(void)
 {
 	unsigned deepest = (unsigned)size_of_run(18, 10), tasks = 0;
 	struct task all[MAX_TASKS];
+	void *list = 0;
 	double start = seconds();
-	uint64_t stretch = count(bottom_up(deepest + 1));
-	struct tree *long_lived = bottom_up(deepest);
+	uint64_t stretch = count(bottom_up(&list, deepest + 1));
+	struct tree *long_lived = bottom_up(&list, deepest);
 	for (unsigned depth = MIN_DEPTH; depth <= deepest; depth += 2, tasks++) {
 		all[tasks] = (struct task){ .depth = depth, .trees = 1ull << (deepest - depth + MIN_DEPTH) };
 		if (processors() == 1)

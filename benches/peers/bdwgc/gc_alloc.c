@@ -2,7 +2,8 @@
  * a ring, every second refers to the one before. */
 #include "kit.h"
 
-enum { RING = 1000 };
+/* From so many bytes on the library hands out single objects only. */
+enum { RING = 1000, LARGE = 2048 };
 
 struct object { struct object *before; uint64_t number; };
 
@@ -12,17 +13,21 @@ static void run(const char *name, size_t bytes, uint64_t objects)
 {
 	double start = seconds();
 	struct object *before = 0;
+	void *list = 0;
 	for (uint64_t number = 0; number < objects; number++) {
-		struct object *object = GC_MALLOC(bytes);
+		struct object *object = bytes < LARGE ? take(&list, bytes) : GC_MALLOC(bytes);
+		object->before = number % 2 == 1 ? before : 0;
 		object->number = number;
-		if (number % 2 == 1)
-			object->before = before;
 		ring[number % RING] = object;
 		before = object;
 	}
 	double elapsed = seconds() - start;
-	for (uint64_t number = objects - RING; number < objects; number++)
-		verify("number of an object", ring[number % RING]->number, number);
+	for (uint64_t number = objects - RING; number < objects; number++) {
+		const struct object *object = ring[number % RING];
+		verify("number of an object", object->number, number);
+		if (object->before)
+			verify("number of the object before", object->before->number, number - 1);
+	}
 	metric(name, elapsed * 1e9 / (double)objects, "ns/alloc");
 }
 

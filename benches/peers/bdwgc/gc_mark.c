@@ -14,8 +14,9 @@ static void __attribute__((noinline)) build(uint64_t nodes, uint64_t step)
 {
 	struct node **all = GC_MALLOC(nodes * sizeof *all);
 	struct random_numbers random = random_from(1);
+	void *list = 0;
 	for (uint64_t number = 0; number < nodes; number++) {
-		struct node *node = GC_MALLOC(sizeof *node);
+		struct node *node = take(&list, sizeof *node);
 		node->number = number;
 		for (int at = 0; at < POINTERS && number > 0; at++)
 			node->to[at] = all[random_below(&random, number)];
