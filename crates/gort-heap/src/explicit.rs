@@ -4,17 +4,19 @@
 //! whose span carries this cache's tag goes into the array; any other goes, a word at a time, to the free bits of its span
 //! ([`crate::protocol`]). The tag is a hint: it says where a slot is likely to be wanted again, not who may free it.
 
+mod large;
+
 use crate::cache::Cache;
 use crate::class::{
-    CLASSES, COARSE_PLACES, FINE_PLACES, MAX_SMALL, PAGE, PAGE_SHIFT, SpanClass, class_aligned,
-    class_for, class_size, slot_index,
+    CLASSES, COARSE_PLACES, FINE_PLACES, PAGE, PAGE_SHIFT, SpanClass, class_aligned, class_for,
+    class_size, slot_index,
 };
 use crate::config::Kind;
 use crate::entry::Entry;
 use crate::inner::Inner;
 use crate::record::{CacheRec, Mag, WC, ZEROED, add};
 use crate::side::Side;
-use crate::span::{Span, State};
+use crate::span::Span;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -154,9 +156,16 @@ impl<B: Backend> Cache<B> {
     pub unsafe fn realloc(&mut self, p: NonNull<u8>, l: Layout, new: usize) -> Option<NonNull<u8>> {
         let to = Layout::from_size_align(new, l.align()).ok()?;
         let (old_class, new_class) = (class_of_layout(l), class_of_layout(to));
-        let same_pages = l.size().div_ceil(PAGE) == new.div_ceil(PAGE);
-        if old_class == new_class && (old_class != 0 || same_pages) {
+        if old_class == new_class && old_class != 0 {
             return Some(p);
+        }
+        if old_class == 0 && new_class == 0 {
+            let inner = self.heap().inner();
+            let side = inner.side(Kind::Explicit)?;
+            let entry = side.entry(side.page_of(p.as_ptr() as usize));
+            if let Some(q) = inner.explicit_resize(self.rec(), entry, p, to) {
+                return Some(q);
+            }
         }
         let q = self.alloc(to)?;
         // SAFETY: H-1 — both are ours, and different slots.
@@ -175,9 +184,11 @@ impl<B: Backend> Inner<B> {
         if i * class_size(entry.class()) != offset {
             gort_sys::fatal!(
                 "H-10",
-                "free of {:p}: not the start of a slot of class {}",
-                p.as_ptr(),
-                entry.class()
+                "free of {p:p}: not the start of a slot of class {} ({} bytes) in span {}, owner {}",
+                entry.class(),
+                class_size(entry.class()),
+                entry.span(),
+                (entry.0 >> 16) as u16
             );
         }
         (span, i)
@@ -417,21 +428,6 @@ impl<B: Backend> Inner<B> {
         mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
     }
 
-    /// Another size for a large object, where it lies; `None` if that cannot be.
-    pub(crate) fn explicit_resize(
-        &self,
-        _rec: &CacheRec,
-        entry: Entry,
-        p: NonNull<u8>,
-        to: Layout,
-    ) -> Option<NonNull<u8>> {
-        if entry.kind() != Kind::Explicit as u8 || entry.class() != 0 {
-            return None;
-        }
-        let span = self.spans.get(entry.span());
-        (span.pages() == to.size().div_ceil(PAGE)).then_some(p)
-    }
-
     /// A free of what is not in this cache's span.
     #[cold]
     #[inline(never)]
@@ -476,14 +472,26 @@ impl<B: Backend> Inner<B> {
         self.give(span, i / 64, 1 << (i % 64), true);
     }
 
+    /// What a free says must be what the page says.
     fn check_entry(&self, _: &Side, entry: Entry, p: NonNull<u8>, class: u8) {
-        if entry.kind() != Kind::Explicit as u8 || entry.class() != class {
-            let (kind, is) = (entry.kind(), entry.class());
+        if entry.kind() == Kind::Explicit as u8 && entry.class() == class {
+            return;
+        }
+        let (is, owner) = (entry.class(), (entry.0 >> 16) as u16);
+        if entry.kind() != Kind::Explicit as u8 {
+            let kind = entry.kind();
             gort_sys::fatal!(
-                "H-7",
-                "free of {p:p} as class {class}: its page has kind {kind}, class {is}"
+                "GLOBAL-3",
+                "free of {p:p}: no block is there (page of kind {kind}): a foreign address, or freed before"
             );
         }
+        let (said, size) = (class_size(class), class_size(is));
+        let (span, pages) = (entry.span(), self.spans.get(entry.span()).pages());
+        gort_sys::fatal!(
+            "H-7",
+            "free of {p:p} with a wrong layout: class {class} ({said} bytes; 0 is large) for a block of class {is} ({size} \
+             bytes) in span {span} of {pages} pages, owner {owner}"
+        );
     }
 
     /// A free of a slot whose span carries another cache's tag.
@@ -561,40 +569,5 @@ impl<B: Backend> Inner<B> {
             }
         }
         self.flush_pages(rec);
-    }
-
-    fn explicit_large(&self, rec: &CacheRec, l: Layout) -> Result<(NonNull<u8>, bool), MemError> {
-        if rec.kind.get() != Kind::Explicit || l.size() > isize::MAX as usize {
-            return Err(MemError::os(MemOp::Order, l.size(), 0));
-        }
-        debug_assert!(l.size() > MAX_SMALL || l.align() > 8);
-        let (pages, align) = (l.size().max(1).div_ceil(PAGE), l.align().div_ceil(PAGE));
-        let span = self.new_large(rec, true, Kind::Explicit, pages, align)?;
-        let size = (pages * PAGE) as u64;
-        // ORDER: Relaxed, both — counters.
-        self.large[1].mallocs.fetch_add(1, Relaxed);
-        self.large[1].bytes.fetch_add(size, Relaxed);
-        add(&rec.bytes, size);
-        let zeroed = span.needzero.load(Relaxed) == 0; // ORDER: Relaxed — ours alone.
-        let side = self.open_side(Kind::Explicit)?;
-        NonNull::new(side.ptr(span.base())).map(|p| (p, zeroed)).ok_or(MemError::os(
-            MemOp::Order,
-            l.size(),
-            0,
-        ))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn explicit_free_large(&self, side: &Side, entry: Entry, p: NonNull<u8>) {
-        self.check_entry(side, entry, p, 0);
-        let span = self.spans.get(entry.span());
-        if span.base() != p.as_ptr() as usize || span.state().state() != State::Large {
-            gort_sys::fatal!("H-10", "free of {p:p}: not the start of a large object");
-        }
-        // ORDER: Relaxed, both — counters.
-        self.large[1].frees.fetch_add(1, Relaxed);
-        self.large[1].freed_bytes.fetch_add((span.pages() * PAGE) as u64, Relaxed);
-        self.release_span(span, Kind::Explicit);
     }
 }

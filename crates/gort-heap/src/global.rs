@@ -17,8 +17,9 @@
 //! for each operation.
 //!
 //! # Read in this order
-//! [`fast`] → [`slow`] → [`process`] → [`word`] → [`fork`] → [`sized`]
+//! [`fast`] → [`slow`] → [`process`] → [`word`] → [`fork`] → [`background`] → [`sized`]
 
+mod background;
 mod fast;
 mod fork;
 mod process;
@@ -55,6 +56,21 @@ impl GortAlloc {
     #[must_use]
     pub fn usable_size(p: *const u8) -> usize {
         slow::usable_size(p as usize)
+    }
+
+    /// Gives all free memory back to the system, after what this thread and those that have ended have borrowed; bytes that
+    /// went.
+    pub fn free_os_memory() -> u64 {
+        slow::flush_current();
+        Self::heap().map_or(0, Heap::free_os_memory)
+    }
+
+    /// Sets the most bytes that the heap should have, in spans and behind free pages; `None`: no such number. It is a soft
+    /// limit: free memory goes back before the heap grows above it, and growth never fails for it.
+    pub fn set_memory_limit(limit: Option<u64>) {
+        if let Some(heap) = Self::heap() {
+            heap.set_limit(limit);
+        }
     }
 
     /// Gives back what the calling thread has borrowed: for a thread that will sleep for long.

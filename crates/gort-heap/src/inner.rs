@@ -51,6 +51,19 @@ pub(crate) struct Pool {
 // SAFETY: H-14 — records belong to the heap; the pool is touched under its lock.
 unsafe impl Send for Pool {}
 
+impl Pool {
+    fn take(&mut self, kind: Kind) -> Option<NonNull<CacheRec>> {
+        let head = &mut self.free[kind_index(kind)];
+        let rec = NonNull::new(*head)?;
+        // SAFETY: H-14 — pooled records belong to the pool, and are never freed.
+        let r = unsafe { rec.as_ref() };
+        *head = r.next_free.get();
+        r.pooled.set(false);
+        self.idle[kind_index(kind)] -= 1;
+        Some(rec)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Inner<B: Backend> {
     pub(crate) refs: AtomicUsize,
@@ -72,6 +85,8 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) specials: Lock<FixAlloc<Special>>,
     pub(crate) large: [Large; 2],
     pub(crate) hooks: Hooks,
+    /// Most bytes in spans and behind free pages; soft.
+    pub(crate) limit: AtomicU64,
     cfg: HeapConfig,
 }
 
@@ -154,6 +169,7 @@ impl<B: Backend> Inner<B> {
             specials: Lock::new(&SPECIALS, specials),
             large: [Large::default(), Large::default()],
             hooks: cfg.hooks,
+            limit: AtomicU64::new(u64::MAX),
             cfg,
         };
         // SAFETY: H-14 — mapped above, large enough, aligned to a page, and nobody else knows it.
@@ -235,13 +251,7 @@ impl<B: Backend> Inner<B> {
     /// A record from the pool, or a new one.
     pub(crate) fn open_record(&self, kind: Kind) -> Result<NonNull<CacheRec>, MemError> {
         let mut pool = self.pool.lock();
-        let head = &mut pool.free[kind_index(kind)];
-        if let Some(rec) = NonNull::new(*head) {
-            // SAFETY: H-14 — pooled records belong to the pool, and are never freed.
-            let r = unsafe { rec.as_ref() };
-            *head = r.next_free.get();
-            r.pooled.set(false);
-            pool.idle[kind_index(kind)] -= 1;
+        if let Some(rec) = pool.take(kind) {
             return Ok(rec);
         }
         let rec = pool.records.alloc(&self.persist, &self.stat.caches)?;
@@ -261,6 +271,11 @@ impl<B: Backend> Inner<B> {
     /// Records in the pool of a kind.
     pub(crate) fn idle_records(&self, kind: Kind) -> u32 {
         self.pool.lock().idle[kind_index(kind)]
+    }
+
+    /// A record that is in the pool; none is made.
+    pub(crate) fn take_idle(&self, kind: Kind) -> Option<NonNull<CacheRec>> {
+        self.pool.lock().take(kind)
     }
 
     /// Puts a record into the pool, for the next owner: flushed, or with what it has borrowed.
@@ -307,6 +322,9 @@ impl<B: Backend> Inner<B> {
         n: usize,
         align: usize,
     ) -> Result<Run, MemError> {
+        if self.limit() != u64::MAX {
+            self.make_room(side, (n.max(64) * PAGE) as u64);
+        }
         if n >= CACHED_PAGES || align > 1 {
             return side.alloc_pages(self.backend(), n, align);
         }
@@ -392,6 +410,11 @@ impl<B: Backend> Inner<B> {
 
     /// Gives a span's pages and record back. The caller is the only one who can reach the span (H-5, H-8).
     pub(crate) fn release_span(&self, span: &Span, kind: Kind) {
+        self.release_span_as(span, kind, false);
+    }
+
+    /// The same; `bare`: nothing is behind the pages any more.
+    pub(crate) fn release_span_as(&self, span: &Span, kind: Kind, bare: bool) {
         let Some(side) = self.side(kind) else { return };
         let (page, pages) = (side.page_of(span.base()), span.pages());
         let generation = span.state().generation().wrapping_add(1);
@@ -401,7 +424,12 @@ impl<B: Backend> Inner<B> {
             side.set_entry(page + i, Entry::NONE);
         }
         side.in_use.fetch_sub((pages * PAGE) as u64, Ordering::Relaxed); // ORDER: Relaxed — a counter.
-        side.pages.lock().free(page, pages);
+        {
+            let mut free = side.pages.lock();
+            free.free_as(page, pages, bare);
+            let (free, bare) = free.free_pages();
+            side.warm.store(((free - bare) * PAGE) as u64, Ordering::Relaxed); // ORDER: Relaxed — a figure.
+        }
         self.spans.give(&[span.index()]);
     }
 

@@ -88,7 +88,7 @@
 //!
 //! # Read in this order
 //! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → [`global`] → `protocol` → `span` → `spans` → `central` →
-//! `pages` → `side` → `sparse` → [`object`] → [`stats`] → [`check`]
+//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`stats`] → [`check`]
 
 pub mod cache;
 mod central;
@@ -105,9 +105,11 @@ pub mod heap;
 mod held;
 mod inner;
 pub mod object;
+pub mod pace;
 mod pages;
 mod protocol;
 mod record;
+mod scavenge;
 mod side;
 mod span;
 mod spans;

@@ -46,10 +46,12 @@ impl<B: Backend> Inner<B> {
         let n = span.n() as i32;
         let old = span.word(w).fetch_or(bits, AcqRel); // ORDER: Release ⇒ `take_word`: our last use of the slots.
         if old & bits != 0 {
+            let slot = w * 64 + (old & bits).trailing_zeros() as usize;
+            let (class, size) = (span.class().class(), span.class().size());
             gort_sys::fatal!(
                 "H-1",
-                "double free in span {index}, word {w}, slots {:#x}",
-                old & bits
+                "double free of {:#x}: slot {slot} of class {class} ({size} bytes) in span {index}",
+                span.base() + slot * size
             );
         }
         // ORDER: AcqRel — after the OR, never before (H-2); Acquire: we may go on to release the span.

@@ -98,6 +98,8 @@ pub(crate) struct Side {
     pub(crate) stat: SideStat,
     /// Bytes in spans.
     pub(crate) in_use: AtomicU64,
+    /// Bytes behind free pages, when the last span was released.
+    pub(crate) warm: AtomicU64,
 }
 
 impl Side {
@@ -161,6 +163,7 @@ impl Side {
             pages: Lock::new(&PAGES, pages),
             stat,
             in_use: AtomicU64::new(0),
+            warm: AtomicU64::new(0),
         })
     }
 
@@ -310,6 +313,29 @@ impl Side {
         self.grow(b, &mut grow, bytes)?;
         let run = self.pages.lock().alloc_aligned(n, align);
         run.ok_or(MemError::os(MemOp::Order, bytes, 0))
+    }
+
+    /// Takes the `n` pages from `page` on, where an object of the caller ends: free ones, or new ones at the end of what is
+    /// mapped.
+    pub(crate) fn extend<B: Backend>(&self, b: &B, page: usize, n: usize) -> bool {
+        if self.pages.lock().take_at(page, n).is_some() {
+            return true;
+        }
+        let mut grow = self.grow.lock();
+        let end = grow.next.wrapping_sub(self.base) >> PAGE_SHIFT;
+        // Of what is mapped nothing but free pages may lie between.
+        if grow.next <= self.base || page > end || page + n <= end {
+            return false;
+        }
+        if page < end && !self.pages.lock().is_free(page, end - page) {
+            return false;
+        }
+        let bytes = (page + n - end) * PAGE;
+        // Elsewhere the new pages would be of no use.
+        if grow.limit - grow.next < bytes.next_multiple_of(GROWTH) {
+            return false;
+        }
+        self.grow(b, &mut grow, bytes).is_ok() && self.pages.lock().take_at(page, n).is_some()
     }
 
     /// Makes sure that a page can be had, then fills `cache` from the free pages.

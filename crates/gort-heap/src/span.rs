@@ -178,6 +178,12 @@ impl Span {
         self.info() as u32 as usize
     }
 
+    /// Changes the length of a large span, by its owner.
+    pub(crate) fn set_pages(&self, pages: usize) {
+        // ORDER: Relaxed — the owner's own; others want figures.
+        self.info.store(self.info() & !0xffff_ffff | pages as u64, Relaxed);
+    }
+
     /// Number of slots.
     pub(crate) fn n(&self) -> usize {
         (self.info() >> 32) as usize & 0xffff

@@ -177,3 +177,26 @@ fn forks_under_load() {
         stop.store(true, Ordering::Relaxed);
     });
 }
+
+/// Free memory goes back to the system, at once when asked; what was given back reads as zero.
+#[test]
+fn memory_goes_back() {
+    let l = Layout::from_size_align(64 << 20, 4096).unwrap();
+    unsafe {
+        let p = alloc(l);
+        fill(p, l.size(), 3);
+        let before = resident();
+        dealloc(p, l);
+        assert!(GortAlloc::free_os_memory() >= 32 << 20);
+        let after = resident();
+        assert!(after + (32 << 20) < before, "{before} bytes resident before, {after} after");
+        let q = alloc_zeroed(l);
+        assert!(all(q, l.size(), 0));
+        dealloc(q, l);
+    }
+}
+
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}

@@ -53,6 +53,40 @@ pub fn at_fork(
     unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) == 0 }
 }
 
+/// Starts a thread of the process's own that runs `f` for ever: small stack, no signals, nobody joins it. `false`: there
+/// is none. The C library allocates for it.
+pub fn background(f: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
+    // SAFETY: SYS-CALL — all-zero values are filled by the calls below before they are used; all pointers are to locals.
+    unsafe {
+        let mut attr: libc::pthread_attr_t = core::mem::zeroed();
+        if libc::pthread_attr_init(&raw mut attr) != 0 {
+            return false;
+        }
+        libc::pthread_attr_setdetachstate(&raw mut attr, libc::PTHREAD_CREATE_DETACHED);
+        libc::pthread_attr_setstacksize(&raw mut attr, 128 << 10);
+        let mut all: libc::sigset_t = core::mem::zeroed();
+        let mut old: libc::sigset_t = core::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut old);
+        let mut thread: libc::pthread_t = core::mem::zeroed();
+        let made =
+            libc::pthread_create(&raw mut thread, &raw const attr, f, core::ptr::null_mut()) == 0;
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, core::ptr::null_mut());
+        libc::pthread_attr_destroy(&raw mut attr);
+        made
+    }
+}
+
+/// Looks a name up in the environment without the standard library, which may allocate for it.
+pub fn env(name: &core::ffi::CStr) -> Option<&'static [u8]> {
+    // SAFETY: SYS-CALL — the name is a C string; the value stays as long as nobody changes the environment, and is looked at
+    // by programs' first calls, before their threads.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if value.is_null() { None } else { Some(core::ffi::CStr::from_ptr(value).to_bytes()) }
+    }
+}
+
 /// Most address space that the process may have (`RLIMIT_AS`), in bytes; `u64::MAX` without a limit.
 pub fn address_space_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -46,6 +46,7 @@ unsafe extern "C" fn child() {
     // SAFETY: GLOBAL-4 — the only thread of the child.
     drop(unsafe { (*STOPPED.0.get()).take() });
     let Some(heap) = PROCESS.get() else { return };
+    super::background::forked();
     let mine = word::get();
     for rec in heap.inner().records().filter(|r| r.kind.get() == Kind::Explicit) {
         if !rec.process.get() || rec.pooled.get() || core::ptr::eq(rec, mine.as_ptr()) {

@@ -38,7 +38,8 @@ pub fn calloc(size: usize) -> *mut u8 {
 /// At least `size` bytes, aligned to `align`, a power of two; null if there are none.
 #[inline]
 pub fn aligned(size: usize, align: usize) -> *mut u8 {
-    if align <= ALIGN { malloc(size) } else { slow::alloc_aligned(size.max(1), align) }
+    let size = size.max(1);
+    if align <= ALIGN { malloc(size) } else { slow::alloc_aligned(size, align) }
 }
 
 /// Gives a block back; null is none.
@@ -59,4 +60,22 @@ pub unsafe fn free(p: *mut u8) {
             slow::free_class(p, class);
         }
     }
+}
+
+/// Bytes that may be used at `p`; 0 for an address at which no block begins.
+pub fn usable_size(p: *const u8) -> usize {
+    slow::usable_size(p as usize)
+}
+
+/// At least `size` bytes (more than 0) with the contents of the old block as far as they go, aligned to 16 like every
+/// block; null if there are none, and the old block stays. A block stays where it is while it is less than twice too large.
+///
+/// # Safety
+/// As [`free`]; `p` is not null.
+pub unsafe fn realloc(p: *mut u8, size: usize) -> *mut u8 {
+    if size > isize::MAX as usize - ALIGN {
+        return null_mut();
+    }
+    // SAFETY: GLOBAL-3 — by contract.
+    unsafe { slow::realloc_known(p, padded(size)) }
 }

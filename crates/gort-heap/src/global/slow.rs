@@ -1,7 +1,7 @@
 //! What is more than a pop or a push: everything here works under a [`Lease`].
 
-use super::fast;
 use super::process::{Lease, PROCESS};
+use super::{background, fast};
 use crate::class::{FINE, MAG_STRIDE, MAX_SMALL, SpanClass, class_for, class_size};
 use crate::config::Kind;
 use crate::entry::Entry;
@@ -95,9 +95,11 @@ pub(super) unsafe fn free(p: *mut u8, size: usize, align: usize) {
 pub(super) unsafe fn free_class(p: *mut u8, class: u8) {
     let Some(p) = NonNull::new(p) else { return };
     let Some(lease) = Lease::take() else { return };
-    let (inner, rec) = (lease.inner(), lease.rec());
+    let inner = lease.inner();
     let entry = entry_of(inner, p.as_ptr() as usize);
-    inner.explicit_free(rec, entry, p, class);
+    inner.explicit_free(lease.rec(), entry, p, class);
+    drop(lease);
+    background::look(inner);
 }
 
 /// Gives a block of another layout back.
@@ -145,6 +147,41 @@ pub(super) unsafe fn realloc(p: *mut u8, l: Layout, new: usize) -> *mut u8 {
         unsafe {
             q.copy_from_nonoverlapping(p, l.size().min(new));
             fast::free(p, l.size(), l.align());
+        }
+    }
+    q
+}
+
+/// The same for a block of which only the address is known.
+///
+/// # Safety
+/// `p` came from here; `new` is not 0.
+#[inline(never)]
+pub(super) unsafe fn realloc_known(p: *mut u8, new: usize) -> *mut u8 {
+    let (Some(to), Some(old)) = (layout(new, 8), NonNull::new(p)) else { return null_mut() };
+    let size = usable_size(p as usize);
+    if size == 0 {
+        gort_sys::fatal!("GLOBAL-3", "realloc of {p:p}: no block begins there");
+    }
+    let class = {
+        let Some(lease) = Lease::take() else { return null_mut() };
+        let entry = entry_of(lease.inner(), p as usize);
+        if entry.class() != 0 && new <= size && new >= size / 2 {
+            return p;
+        }
+        if entry.class() == 0
+            && let Some(q) = lease.inner().explicit_resize(lease.rec(), entry, old, to)
+        {
+            return q.as_ptr();
+        }
+        entry.class()
+    };
+    let q = fast::alloc_plain(new, 8);
+    if !q.is_null() {
+        // SAFETY: H-1 — both are ours, and different blocks; GLOBAL-3 for the free.
+        unsafe {
+            q.copy_from_nonoverlapping(p, size.min(new));
+            free_class(p, class);
         }
     }
     q

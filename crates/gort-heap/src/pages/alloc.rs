@@ -40,6 +40,8 @@ pub(crate) struct PageAlloc {
     search: usize,
     /// One behind the last page ever grown.
     end: usize,
+    /// First page ever grown.
+    low: usize,
     /// Free pages, with the scavenged ones.
     free: usize,
     /// Free pages with nothing behind them.
@@ -81,6 +83,7 @@ impl PageAlloc {
                     chunks: bits,
                     search: usize::MAX,
                     end: 0,
+                    low: usize::MAX,
                     free: 0,
                     scavenged: 0,
                 };
@@ -173,6 +176,7 @@ impl PageAlloc {
             bits.scav.set(0, CHUNK_PAGES);
         }
         self.end = self.end.max(page + n);
+        self.low = self.low.min(page);
         self.search = self.search.min(page);
         self.free += n;
         self.scavenged += n;
@@ -199,18 +203,81 @@ impl PageAlloc {
         Some(Run { page, scavenged: self.take(page, n) })
     }
 
+    /// Whether the `n` pages from `page` on are free, all of them.
+    pub(crate) fn is_free(&mut self, page: usize, n: usize) -> bool {
+        if n == 0 || page.checked_add(n).is_none_or(|end| end > self.end) {
+            return false;
+        }
+        let mut free = true;
+        self.each_chunk(page, n, |this, chunk, at, len| {
+            free = free && this.chunks.is_mapped(chunk);
+            free = free && this.chunk(chunk).free.count(at, len) == len;
+        });
+        free
+    }
+
+    /// Takes the `n` pages from `page` on, if all of them are free; how many had nothing behind them.
+    pub(crate) fn take_at(&mut self, page: usize, n: usize) -> Option<usize> {
+        self.is_free(page, n).then(|| self.take(page, n))
+    }
+
     /// Gives pages back, warm.
     pub(crate) fn free(&mut self, page: usize, n: usize) {
+        self.free_as(page, n, false);
+    }
+
+    /// Gives pages back; `bare`: nothing is behind them.
+    pub(crate) fn free_as(&mut self, page: usize, n: usize, bare: bool) {
         self.each_chunk(page, n, |this, chunk, at, len| {
             let bits = this.chunk(chunk);
             if bits.free.count(at, len) != 0 {
                 gort_sys::fatal!("H-5", "page {page} of the range, {n} pages: freed twice");
             }
             bits.free.set(at, len);
+            if bare {
+                bits.scav.set(at, len);
+            }
         });
         self.free += n;
+        self.scavenged += if bare { n } else { 0 };
         self.search = self.search.min(page);
         self.update(page, n);
+    }
+
+    /// Takes the highest run of free pages with something behind them that ends at `below` or lower: `align` pages at
+    /// multiples of `align` at least, `most` pages at most. `dense`: not from chunks of which that many pages or more are
+    /// in use.
+    pub(crate) fn take_warm(
+        &mut self,
+        below: usize,
+        align: usize,
+        most: usize,
+        dense: usize,
+    ) -> Option<(usize, usize)> {
+        if self.free == self.scavenged {
+            return None;
+        }
+        let below = below.min(self.end);
+        let low = self.low / CHUNK_PAGES;
+        for chunk in (low..below.div_ceil(CHUNK_PAGES)).rev() {
+            if !self.chunks.is_mapped(chunk) {
+                continue;
+            }
+            let bits = self.chunk(chunk);
+            let used = CHUNK_PAGES - bits.free.count(0, CHUNK_PAGES);
+            if used >= dense {
+                continue;
+            }
+            let (free, scav) = (bits.free, bits.scav);
+            let warm = PageBits(core::array::from_fn(|w| free.0[w] & !scav.0[w]));
+            let end = (below - chunk * CHUNK_PAGES).min(CHUNK_PAGES);
+            if let Some((at, len)) = warm.last_run(end, align, most) {
+                let page = chunk * CHUNK_PAGES + at;
+                self.take(page, len);
+                return Some((page, len));
+            }
+        }
+        None
     }
 
     /// Takes what is free of the 64 pages around the first free one (HEAP-13).

@@ -182,6 +182,15 @@ unsafe impl Backend for TestBackend {
         Ok(())
     }
 
+    unsafe fn discard(&self, r: PageRange) -> bool {
+        if self.state(r.addr()) != Some(MemState::Ready) {
+            return false;
+        }
+        // SAFETY: MEM-2 — Ready, and by contract nobody uses it.
+        unsafe { r.base.write_bytes(0, r.len) };
+        true
+    }
+
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
         let mut book = self.lock();
         book.may_fail(MemOp::Map, r.len)?;

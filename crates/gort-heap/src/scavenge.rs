@@ -1,0 +1,132 @@
+//! Giving free pages back to the system.
+//!
+//! A run is taken from the page allocator as if for a span, its memory is dropped without any lock held, and it comes back as
+//! free with nothing behind it. From the highest addresses down, in runs of 64 KiB or more, because first fit keeps the low
+//! ones busy and each call costs what dozens of pages cost. When and how much is [`crate::pace`]'s business.
+
+use crate::class::PAGE;
+use crate::config::Kind;
+use crate::heap::Heap;
+use crate::inner::Inner;
+use crate::side::Side;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::Relaxed;
+use gort_sys::{Backend, PageRange};
+
+/// Pages of the smallest run that is worth a call: 64 KiB.
+const RUN: usize = (64 << 10) / PAGE;
+/// Pages of the largest run dropped at once: 4 MiB, about a third of a millisecond.
+const MOST: usize = (4 << 20) / PAGE;
+/// Pages in use of 512 from which on a chunk is left alone: 96.875 %.
+const DENSE: usize = 496;
+
+impl<B: Backend> Heap<B> {
+    /// Drops what is behind free pages, highest first, until `budget` bytes are gone or nothing is left; bytes that went.
+    /// `force`: also small runs, and in chunks that are nearly full. Takes `heap.pages` for short times.
+    pub fn scavenge(&self, budget: u64, force: bool) -> u64 {
+        let mut gone = 0;
+        for kind in [Kind::Explicit, Kind::Gc] {
+            if let Some(side) = self.inner().side(kind) {
+                gone += self.inner().scavenge_side(side, budget.saturating_sub(gone), force);
+            }
+        }
+        gone
+    }
+
+    /// Sets the most bytes that the heap should have in spans and behind free pages; `None`: no such number. Soft: free
+    /// memory goes back before the heap grows above it, and growth never fails for it.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        self.inner().limit.store(limit.unwrap_or(u64::MAX), Relaxed); // ORDER: Relaxed — a number.
+    }
+
+    /// Takes what waits in caches that nobody has, and gives all free pages back to the system; bytes that went.
+    pub fn free_os_memory(&self) -> u64 {
+        self.inner().flush_idle();
+        self.scavenge(u64::MAX, true)
+    }
+}
+
+impl<B: Backend> Inner<B> {
+    /// Empties the caches in the pool.
+    pub(crate) fn flush_idle(&self) {
+        let n = self.idle_records(Kind::Explicit);
+        // Each is taken out and put back; those that others take meanwhile are in use, and stay as they are.
+        let mut mine = core::ptr::null_mut();
+        for _ in 0..n {
+            let Some(rec) = self.take_idle(Kind::Explicit) else { break };
+            // SAFETY: H-14 — out of the pool it is ours.
+            let r = unsafe { rec.as_ref() };
+            self.explicit_flush(r);
+            r.next_free.set(mine);
+            mine = rec.as_ptr();
+        }
+        while let Some(rec) = NonNull::new(mine) {
+            // SAFETY: H-14 — as above.
+            mine = unsafe { rec.as_ref() }.next_free.get();
+            self.close_record(rec);
+        }
+    }
+
+    fn scavenge_side(&self, side: &Side, budget: u64, force: bool) -> u64 {
+        let os = self.backend().page_size().max(PAGE) / PAGE;
+        let align = if force { os } else { RUN.max(os) };
+        let dense = if force { usize::MAX } else { DENSE };
+        let (mut gone, mut below) = (0, usize::MAX);
+        while gone < budget {
+            let want = usize::try_from((budget - gone) / PAGE as u64).unwrap_or(usize::MAX);
+            let most = want.clamp(align, MOST) / align * align;
+            let Some((page, n)) = side.pages.lock().take_warm(below, align, most, dense) else {
+                break;
+            };
+            // Nothing else is done with the pages meanwhile, so this is the place for the call.
+            let at = NonNull::new(side.ptr(side.addr_of(page)));
+            // SAFETY: MEM-2 — pages of ours that are in nobody's hands but this function's.
+            let bare = at
+                .is_some_and(|at| unsafe { self.backend().discard(PageRange::new(at, n * PAGE)) });
+            side.pages.lock().free_as(page, n, bare);
+            self.note_warm(side);
+            if bare {
+                gone += (n * PAGE) as u64;
+            }
+            below = page;
+        }
+        gone
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit.load(Relaxed) // ORDER: Relaxed — a number.
+    }
+
+    /// Gives free memory back so that `bytes` more stay below 95 % of the limit, as far as that is possible.
+    #[cold]
+    pub(crate) fn make_room(&self, side: &Side, bytes: u64) {
+        let (limit, has) = (self.limit(), self.in_use() + self.warm());
+        if has + bytes > limit {
+            self.scavenge_side(side, (has + bytes).saturating_sub(limit - limit / 20), true);
+        }
+    }
+
+    /// Publishes how much memory lies behind free pages.
+    pub(crate) fn note_warm(&self, side: &Side) {
+        let (free, bare) = side.pages.lock().free_pages();
+        side.warm.store(((free - bare) * PAGE) as u64, Relaxed); // ORDER: Relaxed — a figure.
+    }
+
+    /// Bytes behind free pages, of both sides: as of the last span that was released.
+    pub(crate) fn warm(&self) -> u64 {
+        [Kind::Gc, Kind::Explicit]
+            .into_iter()
+            .filter_map(|kind| self.side(kind))
+            .map(|side| side.warm.load(Relaxed)) // ORDER: Relaxed — a figure.
+            .sum()
+    }
+
+    /// Bytes in spans, of both sides.
+    pub(crate) fn in_use(&self) -> u64 {
+        [Kind::Gc, Kind::Explicit]
+            .into_iter()
+            .filter_map(|kind| self.side(kind))
+            .map(|side| side.in_use.load(Relaxed)) // ORDER: Relaxed — a figure.
+            .sum()
+    }
+}

@@ -1,0 +1,370 @@
+//! The library preloaded: into programs of others, and into this one, which then puts the C interface through its paces.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the tests keep the contracts that the functions state"
+)]
+
+use proptest::prelude::*;
+use std::env;
+use std::ffi::c_void;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Says to a child which part it is to play.
+const PART: &str = "GORT_MALLOC_PART";
+
+/// The library lies beside this program: cargo has built it for the test.
+fn library() -> PathBuf {
+    let path = env::current_exe().unwrap().with_file_name("libgort_malloc.so");
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+fn preloaded(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("LD_PRELOAD", library());
+    command
+}
+
+fn output(command: &mut Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let feeder = std::thread::spawn(move || pipe.write_all(input.as_bytes()));
+    let out = child.wait_with_output().unwrap();
+    let _ = feeder.join();
+    out
+}
+
+/// What a program prints, or `None` where there is no such program.
+fn says(program: &str, args: &[&str], input: &str) -> Option<String> {
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?
+        .wait()
+        .ok()?;
+    let out = output(preloaded(program).args(args), input);
+    let (text, errors) =
+        (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{program} {args:?}: {}\n{text}{errors}", out.status);
+    assert!(errors.is_empty(), "{program}: {errors}");
+    Some(text.trim().to_owned())
+}
+
+#[test]
+fn the_library_is_used() {
+    let maps = says("cat", &["/proc/self/maps"], "").unwrap();
+    assert!(maps.contains("libgort_malloc.so"), "{maps}");
+}
+
+#[test]
+fn small_programs() {
+    assert!(says("ls", &["-la", "/"], "").unwrap().contains("proc"));
+    let numbers: String =
+        (0..60_000u32).map(|n| format!("{}\n", n.wrapping_mul(2_654_435_761) % 60_013)).collect();
+    let mut sorted: Vec<u32> = numbers.lines().map(|l| l.parse().unwrap()).collect();
+    sorted.sort_unstable();
+    let text = says("sort", &["-n", "--parallel=4"], &numbers).unwrap();
+    assert!(text.lines().map(|l| l.parse::<u32>().unwrap()).eq(sorted));
+}
+
+#[test]
+fn python_with_threads_and_forks() {
+    let program = "
+import os, threading, sys
+def work():
+    keep = []
+    for i in range(200):
+        keep = [bytearray(i * 37 % 5000) for _ in range(100)] + keep[:50]
+threads = [threading.Thread(target=work) for _ in range(4)]
+[t.start() for t in threads]
+for i in range(10):
+    pid = os.fork()
+    if pid == 0:
+        x = [bytearray(n) for n in range(1000)]
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+[t.join() for t in threads]
+print(len({str(n): [n] * 3 for n in range(100000)}))
+";
+    if let Some(text) = says("python3", &["-c", program], "") {
+        assert_eq!(text, "100000");
+    }
+}
+
+#[test]
+fn perl_and_sqlite() {
+    if let Some(text) =
+        says("perl", &["-e", "my %h; $h{$_ % 977} .= $_ for 1..100000; print scalar keys %h"], "")
+    {
+        assert_eq!(text, "977");
+    }
+    let sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 50000) select count(*), sum(length(hex(i))) from (select i from n order by -i % 977);";
+    if let Some(text) = says("sqlite3", &[":memory:", sql], "") {
+        assert!(text.starts_with("50000|"), "{text}");
+    }
+}
+
+/// With little address space the tables are smaller.
+#[test]
+fn under_an_address_space_limit() {
+    for kib in [200_000, 1_000_000, 20_000_000] {
+        let line = format!("ulimit -v {kib}; LD_PRELOAD='{}' sort -n", library().display());
+        let out = output(Command::new("sh").args(["-c", &line]), "3\n1\n2\n");
+        assert!(out.status.success(), "{kib}: {out:?}");
+        assert_eq!(out.stdout, b"1\n2\n3\n");
+    }
+}
+
+fn play(part: &str) -> Output {
+    let me = env::current_exe().unwrap();
+    let mut command = preloaded(me.to_str().unwrap());
+    command.env(PART, part).args(["--exact", "a_part_of_the_child", "--nocapture"]);
+    output(&mut command, "")
+}
+
+fn plays_well(part: &str) {
+    let out = play(part);
+    assert!(
+        out.status.success(),
+        "{part}: {}\n{}{}",
+        out.status,
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
+#[test]
+fn the_c_interface() {
+    plays_well("interface");
+}
+
+#[test]
+fn random_calls_agree_with_a_model() {
+    plays_well("model");
+}
+
+#[test]
+fn threads_and_forks_at_once() {
+    plays_well("load");
+}
+
+/// What is wrong ends the process, with words.
+#[test]
+fn wrong_frees_are_reported() {
+    for (part, words) in [
+        ("foreign", "no block"),
+        ("interior", "start of a slot"),
+        ("twice", "double free"),
+        ("large twice", "no block"),
+    ] {
+        let out = play(part);
+        let text = String::from_utf8_lossy(&out.stderr);
+        assert!(!out.status.success(), "{part}: it went on");
+        assert!(text.contains("fatal error") && text.contains(words), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_part_of_the_child() {
+    match env::var(PART).as_deref() {
+        Ok("interface") => interface(),
+        Ok("model") => model(),
+        Ok("load") => load(),
+        Ok("foreign") => unsafe {
+            static PLACE: [u64; 8] = [0; 8];
+            libc::free(PLACE.as_ptr().cast_mut().cast());
+        },
+        Ok("interior") => unsafe {
+            // Of another thread's span, so that it does not wait in an array.
+            let p = std::thread::spawn(|| libc::malloc(100).expose_provenance()).join().unwrap();
+            libc::free((p + 16) as *mut c_void);
+            libc::malloc_trim(0);
+        },
+        Ok("twice") => unsafe {
+            let p = libc::malloc(100);
+            libc::free(p);
+            libc::free(p);
+            libc::malloc_trim(0);
+        },
+        Ok("large twice") => unsafe {
+            let p = libc::malloc(1 << 20);
+            libc::free(p);
+            libc::free(p);
+        },
+        Ok(other) => panic!("no part {other}"),
+        Err(_) => {}
+    }
+}
+
+/// C23's, which an older C library does not have: from the preloaded one.
+unsafe fn free_sized(p: *mut c_void, size: usize) {
+    unsafe {
+        let f = libc::dlsym(libc::RTLD_DEFAULT, c"free_sized".as_ptr());
+        assert!(!f.is_null());
+        std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void, usize)>(f)(p, size);
+    }
+}
+
+fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap()
+}
+
+fn interface() {
+    unsafe {
+        for size in [0, 1, 8, 15, 16, 17, 1000, 1025, 32768, 32769, 1 << 20] {
+            let p = libc::malloc(size);
+            assert!(!p.is_null() && libc::malloc_usable_size(p) >= size);
+            assert!(p.addr().is_multiple_of(if size < 16 { 8 } else { 16 }));
+            free_sized(p, size);
+            for align in [8usize, 16, 32, 64, 4096, 8192, 16384, 1 << 20] {
+                let mut q = null_mut();
+                assert_eq!(libc::posix_memalign(&mut q, align, size), 0);
+                let r = libc::memalign(align, size);
+                let s = libc::aligned_alloc(align, size);
+                for p in [q, r, s] {
+                    assert!(!p.is_null() && p.addr().is_multiple_of(align), "{size} {align}");
+                    assert!(libc::malloc_usable_size(p) >= size);
+                    p.cast::<u8>().write_bytes(1, size);
+                    // Any block may be made larger and smaller.
+                    let p = libc::realloc(p, size + 5000);
+                    assert!(
+                        std::slice::from_raw_parts(p.cast::<u8>(), size).iter().all(|b| *b == 1)
+                    );
+                    let p = libc::realloc(p, size / 3 + 1);
+                    libc::free(p);
+                }
+            }
+        }
+        let mut q = null_mut();
+        assert_eq!(libc::posix_memalign(&mut q, 24, 8), libc::EINVAL);
+        assert_eq!(libc::posix_memalign(&mut q, 4, 8), libc::EINVAL);
+        assert_eq!(libc::posix_memalign(&mut q, 16, usize::MAX - 8), libc::ENOMEM);
+        for p in [
+            libc::malloc(usize::MAX),
+            libc::malloc(isize::MAX as usize + 1),
+            libc::calloc(usize::MAX / 2, 3),
+            libc::reallocarray(null_mut(), usize::MAX / 2, 3),
+            libc::memalign(1 << 20, usize::MAX - 5),
+        ] {
+            assert!(p.is_null());
+            assert_eq!(errno(), libc::ENOMEM);
+        }
+        let p = libc::malloc(100);
+        assert!(libc::realloc(p, usize::MAX - 100).is_null());
+        assert!(libc::realloc(p, 0).is_null());
+        libc::free(null_mut());
+        let z = libc::calloc(1000, 17).cast::<u8>();
+        assert!((0..17_000).all(|i| *z.add(i) == 0));
+        libc::free(z.cast());
+        let (a, b) = (libc::malloc(0), libc::malloc(0));
+        assert!(a != b);
+        libc::free(a);
+        libc::free(b);
+        let before = libc::mallinfo2();
+        let big = libc::malloc(8 << 20);
+        let after = libc::mallinfo2();
+        assert!(after.uordblks >= before.uordblks + (8 << 20));
+        libc::free(big);
+        libc::malloc_trim(0);
+    }
+}
+
+/// A block: size, and the byte it was filled with.
+fn model() {
+    let steps = prop::collection::vec((0..7u8, any::<usize>(), 0..60_000usize, 3..14u32), 1..400);
+    let config =
+        ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in steps)| {
+        let mut live: Vec<(*mut u8, usize, u8)> = Vec::new();
+        let whole = |&(p, n, fill): &(*mut u8, usize, u8)| unsafe { std::slice::from_raw_parts(p, n) }.iter().all(|b| *b == fill);
+        for (i, (what, at, size, shift)) in steps.into_iter().enumerate() {
+            // Mostly small.
+            let (size, fill) = (if at % 4 == 0 { size } else { size % 300 }, i as u8);
+            let p: *mut u8 = unsafe {
+                match what {
+                    0 | 1 => libc::malloc(size).cast(),
+                    2 => {
+                        let p = libc::calloc(size, 1).cast::<u8>();
+                        prop_assert!(whole(&(p, size, 0)));
+                        p
+                    }
+                    3 => libc::memalign(1 << shift, size).cast(),
+                    4 if !live.is_empty() => {
+                        let at = at % live.len();
+                        let (p, n, old) = live.swap_remove(at);
+                        prop_assert!(whole(&(p, n, old)));
+                        let p = libc::realloc(p.cast(), size + 1).cast::<u8>();
+                        prop_assert!(whole(&(p, n.min(size + 1), old)));
+                        p
+                    }
+                    _ if !live.is_empty() => {
+                        let at = at % live.len();
+                        let block = live.swap_remove(at);
+                        prop_assert!(whole(&block));
+                        libc::free(block.0.cast());
+                        continue;
+                    }
+                    _ => continue,
+                }
+            };
+            prop_assert!(!p.is_null());
+            if what == 3 {
+                prop_assert!(p.addr().is_multiple_of(1 << shift));
+            }
+            unsafe { p.write_bytes(fill, size) };
+            live.push((p, size, fill));
+        }
+        for block in live {
+            prop_assert!(whole(&block));
+            unsafe { libc::free(block.0.cast()) };
+        }
+    });
+}
+
+/// Threads that come and go and hand blocks on, while the process forks.
+fn load() {
+    let stop = AtomicBool::new(false);
+    let (tx, rx) = std::sync::mpsc::sync_channel::<Vec<u8>>(100);
+    std::thread::scope(|scope| {
+        for seed in 1..4u64 {
+            let (stop, tx) = (&stop, tx.clone());
+            scope.spawn(move || {
+                let mut rng = seed;
+                while !stop.load(Ordering::Relaxed) {
+                    rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let n = (rng >> 33) as usize % 4000;
+                    std::thread::spawn(move || drop(vec![vec![1u8; n]; 20])).join().unwrap();
+                    let _ = tx.try_send(vec![1; n]);
+                }
+            });
+        }
+        for _ in 0..25 {
+            rx.try_iter().for_each(|v| assert!(v.iter().all(|b| *b == 1)));
+            match unsafe { libc::fork() } {
+                0 => {
+                    let sum: usize = (0..2000).map(|n| vec![7u8; n].len()).sum();
+                    let other = std::thread::spawn(|| vec![1u8; 100_000].len()).join().unwrap_or(0);
+                    unsafe { libc::_exit(i32::from(sum != 1_999_000 || other != 100_000)) };
+                }
+                child => {
+                    let mut status = 0;
+                    unsafe { libc::waitpid(child, &mut status, 0) };
+                    assert_eq!(status, 0, "the child ended with {status:#x}");
+                }
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
