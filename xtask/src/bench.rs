@@ -17,6 +17,7 @@
 //! here, the same way for all. `docs/bench.md` is the user's page.
 
 mod child;
+mod compare;
 mod date;
 mod gort;
 mod machine;
@@ -31,6 +32,7 @@ mod record;
 mod schedule;
 mod spin;
 mod spread;
+mod standing;
 mod system;
 mod table;
 mod workload;
@@ -51,7 +53,8 @@ use workload::Workload;
 /// The command.
 pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
     let Some(options) = options::parse(args)? else { return Ok(()) };
-    // Before the long work: a result that cannot be kept is not worth it.
+    // Before the long work: a result that cannot be kept or compared is not worth it.
+    let before = options.compare.as_deref().map(compare::read).transpose()?;
     for file in [&options.json, &options.html].into_iter().flatten() {
         let opened = OpenOptions::new().append(true).create(true).open(file);
         opened.map_err(|error| cannot_write(file, &error))?;
@@ -70,6 +73,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
     let outcome = schedule::run(&options, &systems, &how).map_err(Failure::File)?;
     let records = record::all(&outcome.series);
     println!("\n{}", table::render(&records));
+    if let (Some(before), Some(file)) = (&before, &options.compare) {
+        println!("{}", compare::render(before, &records, &file.display()));
+    }
     if let Some(file) = &options.json {
         write_json(file, &records)?;
     }

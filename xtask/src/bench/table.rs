@@ -40,7 +40,7 @@ pub(crate) fn render(records: &[Record]) -> String {
     align(&rows, &[false, true, false, true, false, false, true, true, true])
 }
 
-fn arrow(better: Better) -> &'static str {
+pub(super) fn arrow(better: Better) -> &'static str {
     match better {
         Better::Lower => "↓",
         Better::Higher => "↑",
@@ -86,7 +86,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Pads the cells of each column to its widest, two spaces between columns.
-fn align<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> String {
+pub(super) fn align<const N: usize>(rows: &[[String; N]], right: &[bool; N]) -> String {
     let width = |text: &str| text.chars().count();
     let widths: Vec<usize> =
         (0..N).map(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0)).collect();
