@@ -19,10 +19,12 @@
 mod child;
 mod compare;
 mod date;
+mod experiment;
 mod gort;
 mod machine;
 mod measure;
 mod memory;
+mod micro;
 mod options;
 mod page;
 mod peer;
@@ -51,7 +53,12 @@ use system::{How, System};
 use workload::Workload;
 
 /// The command.
-pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
+pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
+    match args.first().and_then(|first| first.to_str()) {
+        Some("micro") => return micro::run(args.split_off(1)),
+        Some("experiment") => return experiment::run(args.split_off(1)),
+        _ => {}
+    }
     let Some(options) = options::parse(args)? else { return Ok(()) };
     // Before the long work: a result that cannot be kept or compared is not worth it.
     let before = options.compare.as_deref().map(compare::read).transpose()?;

@@ -73,7 +73,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gort-bench-allocators", &["gort-bench-kit"]),
     // What measures gort sees what programs see, and a layer where it measures that alone;
     // what checks it sees none of it.
-    ("gort-bench", &["gort", "gort-stack", "gort-heap", "gort-bench-kit", "gort-bench-allocators"]),
+    (
+        "gort-bench",
+        &["gort", "gort-sys", "gort-stack", "gort-heap", "gort-bench-kit", "gort-bench-allocators"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -113,6 +113,8 @@ mod mutator;
 #[cfg(not(loom))]
 mod pacer;
 #[cfg(not(loom))]
+mod policy;
+#[cfg(not(loom))]
 mod process;
 #[cfg(not(loom))]
 mod range;
@@ -147,6 +149,7 @@ pub use crate::{
     leaf::Leaf,
     map::PointerMap,
     mutator::Mutator,
+    policy::{ClosedLoop, Reading},
     process::{
         collect, configure, default_collector, existing, pin, set_gc_percent, set_gctrace,
         set_memory_limit, stats,

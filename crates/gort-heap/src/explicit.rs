@@ -34,9 +34,10 @@ pub(crate) const fn span_class(class: u8) -> SpanClass {
     SpanClass::from_table(class)
 }
 
-/// Most slots that an array may hold: 64 KiB worth, within 16 and 1024; four of the largest.
-fn most(size: usize) -> usize {
-    if size > 8192 { 4 } else { (65536 / size).clamp(16, 1024) }
+/// Most slots that an array may hold: `depth` bytes' worth (64 KiB by default), within 16 and 1024, or as much more as the
+/// depth is more; four of the largest.
+fn most(size: usize, depth: usize) -> usize {
+    if size > 8192 { 4 } else { (depth / size).clamp(16, (depth / 64).max(16)) }
 }
 
 /// Sizes above this do not go through the write-combining buffer.
@@ -297,7 +298,7 @@ impl<B: Backend> Inner<B> {
         // ORDER: Relaxed, all — one writer, this cache.
         let (lo, top) = (mag.lo.load(Relaxed), mag.top.load(Relaxed));
         let len = (top as usize - lo as usize) / size_of::<usize>();
-        let most = most(class_size(class));
+        let most = most(class_size(class), self.cache_depth());
         if len < most {
             let room = (len * 2).clamp(most.min(32), most);
             // SAFETY: H-14 — the chunk is the owner's, who is here.

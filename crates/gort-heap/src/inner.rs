@@ -248,6 +248,11 @@ impl<B: Backend> Inner<B> {
         Ok(unsafe { place.as_ref() })
     }
 
+    /// Bytes of free blocks of a class that a cache may hold.
+    pub(crate) fn cache_depth(&self) -> usize {
+        self.cfg.cache_depth as usize
+    }
+
     /// A record from the pool, or a new one.
     pub(crate) fn open_record(&self, kind: Kind) -> Result<NonNull<CacheRec>, MemError> {
         let mut pool = self.pool.lock();

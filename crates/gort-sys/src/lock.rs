@@ -12,7 +12,7 @@ use core::fmt;
 use core::hint::spin_loop;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{
-    AtomicU32,
+    AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -22,6 +22,15 @@ const CONTENDED: u32 = 2;
 
 /// Rounds of looking before a taker sleeps; a critical section of ours lasts less than this.
 const SPINS: u32 = 100;
+
+/// How often a taker had to sleep, in this process.
+static WAITS: AtomicU64 = AtomicU64::new(0);
+
+/// How often, in this process so far, a thread slept because another one held a lock of the runtime. Spinning that
+/// succeeded is not counted.
+pub fn waits() -> u64 {
+    WAITS.load(Relaxed) // ORDER: Relaxed — a figure.
+}
 
 /// A futex mutex with a rank and without data.
 pub struct RawLock {
@@ -122,6 +131,7 @@ impl RawLock {
         // then makes one wake too many, never one too few.
         // ORDER: Acquire ⇐ `release`.
         while self.word.swap(CONTENDED, Acquire) != FREE {
+            WAITS.fetch_add(1, Relaxed); // ORDER: Relaxed — a figure.
             futex::wait(&self.word, CONTENDED, None);
         }
     }

@@ -12,7 +12,7 @@
 
 mod chart;
 mod figures;
-mod markup;
+pub(crate) mod markup;
 mod strip;
 mod style;
 mod summary;

@@ -4,7 +4,7 @@
 //! from the pool for a single operation, when the thread's own has gone already (destructors that run late).
 
 use super::{fork, word};
-use crate::config::{HeapConfig, Hooks, Kind};
+use crate::config::{HeapConfig, Kind};
 use crate::heap::Heap;
 use crate::inner::Inner;
 use crate::record::CacheRec;
@@ -89,7 +89,7 @@ impl Process {
                 gc_range_shift: 0,
                 explicit_range_shift,
                 max_spans,
-                hooks: Hooks::IDLE,
+                ..HeapConfig::default()
             };
             result = Heap::with(Linux, config).and_then(|heap| {
                 let table = heap.inner().open_side(Kind::Explicit)?.table();
