@@ -37,6 +37,7 @@ mod spread;
 mod standing;
 mod system;
 mod table;
+mod targets;
 mod workload;
 
 use std::ffi::OsString;
@@ -82,6 +83,9 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
     println!("\n{}", table::render(&records));
     if let (Some(before), Some(file)) = (&before, &options.compare) {
         println!("{}", compare::render(before, &records, &file.display()));
+    }
+    if options.targets {
+        println!("{}", targets::render(&records));
     }
     if let Some(file) = &options.json {
         write_json(file, &records)?;
