@@ -5,7 +5,7 @@
 //! clones as the kernel would share it.
 
 use gort_sched::netpoll::{Direction, Mark, Outcome, Source};
-use gort_sched::thread::deadline_after;
+use gort_sched::thread::{self, deadline_after};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -13,12 +13,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+/// Naps where the kernel has no event to wait for.
+pub(crate) const SHORTEST_NAP: Duration = Duration::from_micros(50);
+pub(crate) const LONGEST_NAP: Duration = Duration::from_millis(10);
+
 /// What the user has set, for a socket and its clones.
 #[derive(Debug)]
 struct Settings {
     nonblocking: AtomicBool,
     /// Nanoseconds for each direction; 0: for ever.
     timeouts: [AtomicU64; 2],
+}
+
+impl Settings {
+    fn timeout(&self, of: Direction) -> Option<Duration> {
+        // ORDER: Relaxed — a setting.
+        match self.timeouts[of as usize].load(Relaxed) {
+            0 => None,
+            ns => Some(Duration::from_nanos(ns)),
+        }
+    }
 }
 
 /// A descriptor that goroutines wait for.
@@ -70,10 +84,14 @@ impl<S: AsFd> Io<S> {
     pub(crate) fn release(self) -> S {
         let Self { source, settings, socket } = self;
         drop(source);
+        let kernel = socket2::SockRef::from(&socket);
+        // What is no socket has none.
+        let _ = kernel.set_read_timeout(settings.timeout(Direction::Read));
+        let _ = kernel.set_write_timeout(settings.timeout(Direction::Write));
         // A clone of ours must not begin to block.
         // ORDER: Relaxed — a setting.
         if Arc::strong_count(&settings) == 1 && !settings.nonblocking.load(Relaxed) {
-            let _ = socket2::SockRef::from(&socket).set_nonblocking(false);
+            let _ = kernel.set_nonblocking(false);
         }
         socket
     }
@@ -104,11 +122,7 @@ impl<S: AsFd> Io<S> {
     }
 
     pub(crate) fn timeout(&self, of: Direction) -> Option<Duration> {
-        // ORDER: Relaxed — a setting.
-        match self.settings.timeouts[of as usize].load(Relaxed) {
-            0 => None,
-            ns => Some(Duration::from_nanos(ns)),
-        }
+        self.settings.timeout(of)
     }
 
     pub(crate) fn close(&self) {
@@ -181,6 +195,35 @@ impl<S: AsFd> Io<S> {
         }
     }
 
+    /// [`run`](Self::run) for a send that may find the *other* socket full, of which the kernel tells
+    /// nothing: as long as this one can be written to, the caller naps and tries again.
+    pub(crate) fn send_napping<T>(
+        &self,
+        mut attempt: impl FnMut(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let deadline = self.timeout(Direction::Write).map(deadline_after);
+        let mut nap = SHORTEST_NAP;
+        loop {
+            let mark = self.source.mark(Direction::Write)?;
+            match attempt(&self.socket) {
+                Err(e) if self.waits_after(&e) => {
+                    let left =
+                        deadline.map(|end| end.saturating_sub(deadline_after(Duration::ZERO)));
+                    if left == Some(0) {
+                        return Err(e);
+                    }
+                    if self.is_ready(Direction::Write) {
+                        thread::sleep(nap.min(left.map_or(nap, Duration::from_nanos)));
+                        nap = (nap * 2).min(LONGEST_NAP);
+                    } else {
+                        self.wait(Direction::Write, mark, deadline)?;
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
     /// Waits for something to happen after `mark`, whatever the user has set.
     pub(crate) fn wait(
         &self,
@@ -189,6 +232,11 @@ impl<S: AsFd> Io<S> {
         deadline: Option<u64>,
     ) -> io::Result<Outcome> {
         self.source.wait(self.socket.as_fd(), direction, mark, deadline)
+    }
+
+    /// What the kernel says at this moment.
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        gort_sched::netpoll::is_ready(self.socket.as_fd(), direction)
     }
 
     pub(crate) fn mark(&self, direction: Direction) -> io::Result<Mark> {

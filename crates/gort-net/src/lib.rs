@@ -45,11 +45,16 @@
 
 mod handles;
 mod io;
+mod pollable;
 mod resolve;
 mod tcp;
+mod udp;
+pub mod unix;
 
+pub use pollable::Pollable;
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
     ToSocketAddrs,
 };
 pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use udp::UdpSocket;

@@ -49,6 +49,20 @@ pub enum Direction {
     Write,
 }
 
+impl Direction {
+    fn events(self) -> i16 {
+        match self {
+            Self::Read => libc::POLLIN | libc::POLLRDHUP,
+            Self::Write => libc::POLLOUT,
+        }
+    }
+}
+
+/// Whether a descriptor is ready at this moment, or has ended, or has an error.
+pub fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> bool {
+    poll_fd(fd.as_raw_fd(), direction.events(), Some(Duration::ZERO))
+}
+
 /// What a source had seen before an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
@@ -258,14 +272,10 @@ impl Source {
         direction: Direction,
         deadline_ns: Option<u64>,
     ) -> io::Result<Outcome> {
-        let what = match direction {
-            Direction::Read => libc::POLLIN | libc::POLLRDHUP,
-            Direction::Write => libc::POLLOUT,
-        };
         loop {
             let left =
                 deadline_ns.map(|end| Duration::from_nanos(end.saturating_sub(clock::nanos())));
-            match poll_fd(fd.as_raw_fd(), what, left) {
+            match poll_fd(fd.as_raw_fd(), direction.events(), left) {
                 _ if self.is_closed() => return Err(closed()),
                 true => return Ok(Outcome::Ready),
                 false if left.is_some_and(|l| l.is_zero()) => return Ok(Outcome::TimedOut),

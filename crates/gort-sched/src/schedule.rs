@@ -352,7 +352,7 @@ fn find(m: &M) -> Option<*mut G> {
             return found(m, s, p, g);
         }
         if turn {
-            poll_net(m, s);
+            poll_net(m, s, true);
         }
         // 2. Run next, and 3. the local queue. After a slice that was too long the queue is first.
         if over && let Some(g) = not_null(pick_queued(m, p)) {
@@ -366,7 +366,7 @@ fn find(m: &M) -> Option<*mut G> {
             return found(m, s, p, g);
         }
         // 5. The network.
-        if poll_net(m, s) {
+        if poll_net(m, s, false) {
             continue;
         }
         // 6. Others' queues, and a look around for a while.
@@ -418,10 +418,10 @@ fn own_goroutine(m: &M) -> Option<*mut G> {
     }
 }
 
-/// Takes what the network has, without waiting. `true`: goroutines became runnable here. The thread
-/// holds a P.
-fn poll_net(m: &M, s: &Scheduler) -> bool {
-    let Some(net) = s.net_to_poll() else { return false };
+/// Takes what the network has, without waiting; unless it must, only where that has paid. `true`:
+/// goroutines became runnable here. The thread holds a P.
+fn poll_net(m: &M, s: &Scheduler, must: bool) -> bool {
+    let Some(net) = s.net_to_poll().filter(|net| must || net.pays()) else { return false };
     let ready = net.poll_now();
     if ready.is_empty() {
         return false;

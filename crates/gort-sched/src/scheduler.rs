@@ -390,6 +390,11 @@ impl Scheduler {
         !self.injector.is_empty() || self.ps.iter().any(P::has_work)
     }
 
+    /// Slices that all Ps have begun; wraps.
+    pub(crate) fn slices(&self) -> u32 {
+        self.ps.iter().fold(0, |sum, p| sum.wrapping_add(p.tick()))
+    }
+
     /// The earliest timer of all Ps, in nanoseconds; `u64::MAX` if there is none.
     pub(crate) fn next_timer(&self) -> u64 {
         self.ps.iter().map(|p| p.timers.next()).min().unwrap_or(u64::MAX)

@@ -41,8 +41,13 @@ pub(crate) fn run(s: &Scheduler) {
     let _helper = crate::deadlock::HelperThread::register();
     let (mut quiet, mut nap) = (0u32, SHORTEST);
     let (mut traced, mut trimmed) = (clock::nanos(), clock::nanos());
+    let mut before = u32::MAX;
     while s.life() != EXITING {
-        if s.supply.look().idle() == s.procs() && deep_sleep(s) {
+        // Idle at two looks, and nothing has run between them: a server that waits for its next event
+        // every few microseconds would otherwise pay for a wake-up of sysmon each time.
+        let slices = s.slices();
+        let unchanged = core::mem::replace(&mut before, slices) == slices;
+        if unchanged && s.supply.look().idle() == s.procs() && deep_sleep(s) {
             // One quick look, and then less and less often: a program that works in short bursts
             // would otherwise be interrupted fifty times after each.
             (quiet, nap) = (PATIENCE, SHORTEST);

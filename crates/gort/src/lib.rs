@@ -80,8 +80,26 @@ pub mod sync {
 pub mod net {
     pub use gort_net::{
         AddrParseError, Incoming, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4,
-        SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
+        SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs, UdpSocket,
     };
+}
+
+/// What only some systems have.
+pub mod os {
+    /// Unix systems.
+    pub mod unix {
+        /// Sockets with the interface of [`std::os::unix::net`].
+        pub mod net {
+            pub use gort_net::unix::{
+                Incoming, SocketAddr, UnixDatagram, UnixListener, UnixStream,
+            };
+        }
+    }
+}
+
+/// Any descriptor that the kernel can watch.
+pub mod io {
+    pub use gort_net::Pollable;
 }
 
 /// Garbage-collected objects: guards, handles, fields, roots.

@@ -35,6 +35,8 @@ const FIRST: usize = 32;
 const CHUNKS: usize = 26;
 /// Time-outs below this are kept to the nanosecond; epoll itself counts milliseconds.
 const EXACT: Duration = Duration::from_secs(1);
+/// A sleep that was shorter was none: the events were there already, in nanoseconds.
+const NO_SLEEP: u64 = 5_000;
 /// The code that waiters are woken with.
 const READY: u32 = 1;
 
@@ -77,6 +79,8 @@ pub(crate) struct Netpoll {
     used: AtomicUsize,
     /// When somebody polled last.
     last_ns: AtomicU64,
+    /// Whether a look without waiting is worth its system call: the last one was.
+    pays: AtomicBool,
     /// Nobody polls any more.
     dead: AtomicBool,
     sched: *const Scheduler,
@@ -115,6 +119,7 @@ impl Netpoll {
             free: Lock::new(&FREE, Free { list: Vec::new(), len: 0 }),
             used: AtomicUsize::new(0),
             last_ns: AtomicU64::new(0),
+            pays: AtomicBool::new(true),
             dead: AtomicBool::new(false),
             sched,
         })
@@ -215,13 +220,23 @@ impl Netpoll {
         self.used.load(Relaxed) != 0 && !self.polling.load(Relaxed)
     }
 
+    /// Whether a look without waiting would probably find something. If not, who has nothing else to do
+    /// goes straight to sleep in the poller, which is one system call instead of two.
+    pub(crate) fn pays(&self) -> bool {
+        // ORDER: Relaxed — a guess.
+        self.pays.load(Relaxed)
+    }
+
     /// Takes what is there, without waiting; the goroutines of this scheduler that wait for it are
     /// returned, others are made to run. Nothing if another thread polls.
     pub(crate) fn poll_now(&self) -> GFifo {
         if !self.enter() {
             return GFifo::new();
         }
-        self.poll(Some(Duration::ZERO))
+        let ready = self.poll(Some(Duration::ZERO));
+        // ORDER: Relaxed — a guess.
+        self.pays.store(!ready.is_empty(), Relaxed);
+        ready
     }
 
     /// As [`poll_now`](Self::poll_now), and waits for `limit`, or until interrupted.
@@ -230,7 +245,13 @@ impl Netpoll {
         while !self.enter() {
             gort_sys::thread::yield_os();
         }
-        self.poll(limit)
+        let begun = clock::nanos();
+        let ready = self.poll(limit);
+        if !ready.is_empty() && clock::nanos() - begun < NO_SLEEP {
+            // ORDER: Relaxed — a guess.
+            self.pays.store(true, Relaxed);
+        }
+        ready
     }
 
     fn enter(&self) -> bool {
@@ -244,7 +265,8 @@ impl Netpoll {
             // SAFETY: NET-4 — this thread has set `polling`.
             let inner = unsafe { &mut *self.inner.get() };
             let mut limit = limit;
-            if let Some(exact) = limit.filter(|l| !l.is_zero() && *l < EXACT) {
+            let finer = |l: &Duration| *l < EXACT && l.subsec_nanos() % 1_000_000 != 0;
+            if let Some(exact) = limit.filter(finer) {
                 super::poll_fd(inner.poll.as_raw_fd(), libc::POLLIN, Some(exact));
                 limit = Some(Duration::ZERO);
             }
