@@ -30,6 +30,7 @@ mod page;
 mod peer;
 mod programs;
 mod progress;
+mod readme;
 mod record;
 mod schedule;
 mod spin;
@@ -102,6 +103,10 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
         };
         fs::write(file, page::render(&records, &about))
             .map_err(|error| cannot_write(file, &error))?;
+    }
+    if options.update_readme {
+        let file = metadata::root().join("README.md");
+        readme::update(&file, &records, &date::today(), &machine::describe(), options.runs)?;
     }
     // What a system cannot do by its nature is a result; what it does wrongly is none.
     let (cannot, wrong): (Vec<_>, Vec<_>) =

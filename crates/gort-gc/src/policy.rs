@@ -11,10 +11,6 @@
 
 use core::time::Duration;
 
-/// The smallest percent that the policy gives.
-pub const LEAST: u32 = 50;
-/// The largest.
-pub const MOST: u32 = 200;
 /// Time over which allocation is compared with free memory.
 const HORIZON: Duration = Duration::from_secs(60);
 /// Weight of a new reading against the average of the ones before.
@@ -60,6 +56,11 @@ impl Default for ClosedLoop {
 }
 
 impl ClosedLoop {
+    /// The smallest percent that the policy gives.
+    pub const LEAST: u32 = 50;
+    /// The largest.
+    pub const MOST: u32 = 200;
+
     /// A loop that begins at 100.
     #[must_use]
     pub const fn new() -> Self {
@@ -80,11 +81,12 @@ impl ClosedLoop {
         let in_a_minute =
             reading.allocated as f64 * HORIZON.as_secs_f64() / reading.over.as_secs_f64();
         let now = (100.0 * in_a_minute / (reading.free as f64).max(1.0))
-            .clamp(f64::from(LEAST), f64::from(MOST));
+            .clamp(f64::from(Self::LEAST), f64::from(Self::MOST));
         let wanted = self.wanted.map_or(now, |before| before + WEIGHT * (now - before));
         self.wanted = Some(wanted);
         let change = (wanted - f64::from(self.percent)).abs() / f64::from(self.percent);
-        let at_an_end = wanted <= f64::from(LEAST) + 0.5 || wanted >= f64::from(MOST) - 0.5;
+        let at_an_end =
+            wanted <= f64::from(Self::LEAST) + 0.5 || wanted >= f64::from(Self::MOST) - 0.5;
         if change < HYSTERESIS && !(at_an_end && change > 0.01) {
             return None;
         }
@@ -137,7 +139,7 @@ mod tests {
             let mut policy = ClosedLoop::new();
             for (allocated, millis, free) in first {
                 policy.next(&Reading { allocated, over: Duration::from_millis(millis), free });
-                prop_assert!((LEAST..=MOST).contains(&policy.percent()));
+                prop_assert!((ClosedLoop::LEAST..=ClosedLoop::MOST).contains(&policy.percent()));
             }
             for _ in 0..60 {
                 policy.next(&reading(rate, free));
