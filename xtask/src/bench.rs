@@ -64,6 +64,8 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
     let Some(options) = options::parse(args)? else { return Ok(()) };
     // Before the long work: a result that cannot be kept or compared is not worth it.
     let before = options.compare.as_deref().map(compare::read).transpose()?;
+    let readme = options.update_readme.then(|| metadata::root().join("README.md"));
+    readme.as_deref().map_or(Ok(()), readme::check)?;
     for file in [&options.json, &options.html].into_iter().flatten() {
         let opened = OpenOptions::new().append(true).create(true).open(file);
         opened.map_err(|error| cannot_write(file, &error))?;
@@ -96,7 +98,7 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
         let about = page::About {
             date: date::today(),
             machine: machine::describe(),
-            warning,
+            warning: warning.clone(),
             runs: options.runs,
             systems: systems.iter().map(|s| (s.name.into(), s.version.clone())).collect(),
             missing: skipped.into_iter().chain(missing).collect(),
@@ -104,9 +106,15 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
         fs::write(file, page::render(&records, &about))
             .map_err(|error| cannot_write(file, &error))?;
     }
-    if options.update_readme {
-        let file = metadata::root().join("README.md");
-        readme::update(&file, &records, &date::today(), &machine::describe(), options.runs)?;
+    if let Some(file) = &readme {
+        let about = readme::About {
+            date: &date::today(),
+            machine: &machine::describe(),
+            warning: warning.as_deref(),
+            runs: options.runs,
+            command: &readme::command(&options),
+        };
+        readme::update(file, &records, &about)?;
     }
     // What a system cannot do by its nature is a result; what it does wrongly is none.
     let (cannot, wrong): (Vec<_>, Vec<_>) =

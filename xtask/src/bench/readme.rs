@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use super::options::Options;
+use super::peer::PEERS;
 use super::record::{OURS, Record};
-use super::workload::Better;
+use super::standing::cost;
+use super::workload::WORKLOADS;
 use crate::failure::Failure;
 
 const BEGIN: &str = "<!-- bench:begin -->";
@@ -41,55 +44,97 @@ const ROWS: &[(&str, &str)] = &[
     ("hello_wall", "a whole process that says hello"),
 ];
 
+/// What the table says about the run.
+#[derive(Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) date: &'a str,
+    pub(crate) machine: &'a str,
+    /// A warning about other load.
+    pub(crate) warning: Option<&'a str>,
+    pub(crate) runs: usize,
+    /// How to make it again.
+    pub(crate) command: &'a str,
+}
+
+/// Whether the file has its markers: asked before the long work.
+pub(crate) fn check(file: &Path) -> Result<(), Failure> {
+    replace(&read(file)?, "").map(|_| ()).map_err(|why| wrong(file, &why))
+}
+
 /// Puts the table into the file.
-pub(crate) fn update(
-    file: &Path,
-    records: &[Record],
-    date: &str,
-    machine: &str,
-    runs: usize,
-) -> Result<(), Failure> {
-    let name = file.display();
-    let old = fs::read_to_string(file)
-        .map_err(|error| Failure::File(format!("bench: {name} cannot be read: {error}")))?;
-    let new = replace(&old, &render(records, date, machine, runs)).ok_or_else(|| {
-        Failure::File(format!("bench: {name} needs a line '{BEGIN}' and, below it, '{END}'"))
-    })?;
-    fs::write(file, new)
-        .map_err(|error| Failure::File(format!("bench: {name} cannot be written: {error}")))
+pub(crate) fn update(file: &Path, records: &[Record], about: &About<'_>) -> Result<(), Failure> {
+    let table = render(records, about).ok_or_else(|| wrong(file, "there are no figures for it"))?;
+    let text = replace(&read(file)?, &table).map_err(|why| wrong(file, &why))?;
+    fs::write(file, text).map_err(|error| wrong(file, &format!("cannot be written: {error}")))
 }
 
-/// The text with what is between the marks replaced.
-fn replace(text: &str, table: &str) -> Option<String> {
-    let (head, rest) = text.split_once(BEGIN)?;
-    let (_, tail) = rest.split_once(END)?;
-    Some(format!("{head}{BEGIN}\n{table}{END}{tail}"))
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| wrong(file, &format!("cannot be read: {error}")))
 }
 
-fn render(records: &[Record], date: &str, machine: &str, runs: usize) -> String {
+fn wrong(file: &Path, why: &str) -> Failure {
+    Failure::File(format!("bench: --update-readme: {}: {why}", file.display()))
+}
+
+/// The text with something else between its markers.
+fn replace(text: &str, between: &str) -> Result<String, String> {
+    for marker in [BEGIN, END] {
+        match text.matches(marker).count() {
+            1 => {}
+            0 => return Err(format!("the marker {marker} is missing")),
+            more => return Err(format!("the marker {marker} is there {more} times")),
+        }
+    }
+    let (before, rest) = text.split_once(BEGIN).unwrap_or_default();
+    let (_, after) = rest.split_once(END).ok_or_else(|| format!("{END} stands before {BEGIN}"))?;
+    Ok(format!("{before}{BEGIN}\n{between}{END}{after}"))
+}
+
+/// The command line that makes such a table.
+pub(crate) fn command(options: &Options) -> String {
+    let mut command = format!("cargo xtask bench --runs {}", options.runs);
+    let mut list = |option: &str, names: Vec<String>| {
+        let names = if names.is_empty() { "none".into() } else { names.join(",") };
+        let _ = write!(command, " {option} {names}");
+    };
+    if options.workloads.len() < WORKLOADS.len() {
+        list("--only", options.workloads.iter().map(|workload| workload.name.into()).collect());
+    }
+    if options.procs != [1, 2] {
+        list("--procs", options.procs.iter().map(ToString::to_string).collect());
+    }
+    if options.peers.len() < PEERS.len() {
+        list("--peers", options.peers.iter().map(|peer| peer.name.into()).collect());
+    }
+    command + " --update-readme"
+}
+
+/// The table with a line about the run; `None` where gort has none of its figures.
+fn render(records: &[Record], about: &About<'_>) -> Option<String> {
     let mut text = format!(
-        "gort / peer, medians of {runs} alternating runs on {machine}, {date}; less is better where nothing else is said.\n\n\
-         | | Go, P=1 | Go, P=2 | best other peer, P=1 | P=2 |\n|---|---|---|---|---|\n"
+        "gort / peer, medians of {} alternating runs on {}, {}{}; less is better where nothing else is said. \
+         Made by `{}`.\n\n\
+         | | Go, P=1 | Go, P=2 | best other peer, P=1 | P=2 |\n|---|---|---|---|---|\n",
+        about.runs,
+        about.machine,
+        about.date,
+        about.warning.map_or(String::new(), |warning| format!(" ({warning})")),
+        about.command
     );
+    let mut rows = 0;
     for (metric, title) in ROWS {
         let of = |procs| {
             let ours = |r: &&Record| r.metric == *metric && r.procs == procs && r.system == OURS;
             records.iter().find(ours)
         };
         let (one, two) = (of(1), of(2));
-        if one.or(two).is_none() {
-            continue;
+        let cells = [go(one), go(two), best(one), best(two)];
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            rows += 1;
+            let _ = writeln!(text, "| {title} | {} |", cells.join(" | "));
         }
-        let _ = writeln!(
-            text,
-            "| {title} | {} | {} | {} | {} |",
-            go(one),
-            go(two),
-            best(one),
-            best(two)
-        );
     }
-    text
+    (rows > 0).then_some(text)
 }
 
 fn go(record: Option<&Record>) -> String {
@@ -100,10 +145,8 @@ fn go(record: Option<&Record>) -> String {
 fn best(record: Option<&Record>) -> String {
     let Some(record) = record else { return String::new() };
     let others = record.ratio_to.iter().filter(|(peer, _)| *peer != "go");
-    let hardest = others.max_by(|a, b| {
-        let order = a.1.total_cmp(b.1);
-        if record.better == Better::Lower { order } else { order.reverse() }
-    });
+    let dear = |ratio: f64| cost(record.better, ratio);
+    let hardest = others.max_by(|a, b| dear(*a.1).total_cmp(&dear(*b.1)));
     hardest.map_or(String::new(), |(peer, ratio)| format!("{} {peer}", number(*ratio)))
 }
 
@@ -112,35 +155,4 @@ fn number(ratio: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::record::tests::sample;
-    use super::super::workload::WORKLOADS;
-    use super::*;
-
-    #[test]
-    fn rows_name_metrics_that_exist() {
-        let metrics = || WORKLOADS.iter().flat_map(|w| w.cases).flat_map(|c| c.metrics);
-        for (metric, _) in ROWS {
-            assert!(metrics().any(|m| m.name == *metric), "{metric}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_between_the_marks_changes() {
-        let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let new = replace(&text, "new\n").unwrap();
-        assert_eq!(new, format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
-        assert_eq!(replace(&new, "new\n").unwrap(), new);
-        assert_eq!(replace("no marks", "new"), None);
-    }
-
-    #[test]
-    fn a_row_has_go_and_the_hardest_peer() {
-        let table = render(&sample(), "2026-01-02", "a machine", 3);
-        assert!(
-            table.contains("| spawn a task and join it | 0.50 |  | 0.25 tokio |  |"),
-            "{table}"
-        );
-        assert!(table.contains("2.00 |  | 1.33 tokio"), "{table}");
-    }
-}
+mod tests;
