@@ -45,6 +45,7 @@ mod raw_switch;
 mod select2;
 mod skynet;
 mod spawn_join;
+mod tcp_echo;
 mod timers;
 mod yield_now;
 
@@ -70,6 +71,7 @@ const WORKLOADS: &[(&str, Run)] = &[
     ("hog_latency", hog_latency::run),
     ("blocking_calls", blocking_calls::said),
     ("blocking_unsaid", blocking_calls::unsaid),
+    ("tcp_echo", tcp_echo::run),
     ("raw_switch", raw_switch::run),
     ("gc_alloc_16", gc_alloc::of_16),
     ("gc_alloc_64", gc_alloc::of_64),

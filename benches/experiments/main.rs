@@ -31,6 +31,7 @@
 //! ```
 
 mod cache_depth;
+mod giving_back;
 mod pauses;
 mod percent;
 mod report;
@@ -51,6 +52,7 @@ const EXPERIMENTS: &[(&str, Experiment)] = &[
     ("stealing", stealing::run),
     ("trigger", trigger::run),
     ("pauses", pauses::run),
+    ("giving_back", giving_back::run),
     ("percent", percent::run),
 ];
 

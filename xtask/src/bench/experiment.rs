@@ -101,6 +101,8 @@ fn measure(
     let output = Command::new(program)
         .args([experiment.name, if quick { "quick" } else { "full" }, setting.argument])
         .env("GOMAXPROCS", setting.procs.to_string())
+        // Only the background's own setting has it.
+        .env("GORT_SCAVENGER", if setting.argument == "background" { "on" } else { "off" })
         .output()
         .map_err(|error| Failure::Tool(format!("{}: {error}", program.display())))?;
     if !output.status.success() {

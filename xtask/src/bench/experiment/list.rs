@@ -98,6 +98,18 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         y: logarithmic("us"),
     },
     Experiment {
+        name: "giving_back",
+        row: "BENCH-7",
+        about: "resident memory after a batch of 256 MiB, and while windows of 32 MiB stream",
+        settings: &[
+            Setting::new(1, "background"),
+            Setting::new(1, "asked"),
+            Setting::new(1, "never"),
+        ],
+        x: linear("seconds"),
+        y: linear("MiB resident"),
+    },
+    Experiment {
         name: "percent",
         row: "BENCH-8",
         about: "the percent fixed at 100 and by the closed loop, on a load that varies",
