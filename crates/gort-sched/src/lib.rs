@@ -54,6 +54,7 @@
 //! - NET-4     One thread at a time is in the poller.
 //! - NET-5     While descriptors are watched and all threads sleep, one of them sleeps in the poller.
 //! - NET-6     A registration stays until its source goes, a poller until its last registration.
+//! - NET-7     Who is roused does not sleep in the poller, whoever takes the interruption.
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks

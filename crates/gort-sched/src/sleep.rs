@@ -228,7 +228,7 @@ fn in_poller(m: &M, net: &Netpoll, limit: Option<Duration>) -> GFifo {
     // ORDER: SeqCst — announced before the look at the note; pairs with `M::rouse`.
     m.in_poller.store(true, SeqCst);
     fence(SeqCst); // ORDER: SeqCst — as above.
-    let ready = if m.note.is_set() { GFifo::new() } else { net.poll_sleeping(limit) };
+    let ready = net.poll_sleeping(limit, || m.note.is_set());
     // ORDER: Relaxed — who still sees it interrupts the next sleep in vain.
     m.in_poller.store(false, Relaxed);
     ready

@@ -239,11 +239,22 @@ impl Netpoll {
         ready
     }
 
-    /// As [`poll_now`](Self::poll_now), and waits for `limit`, or until interrupted.
-    pub(crate) fn poll_sleeping(&self, limit: Option<Duration>) -> GFifo {
+    /// As [`poll_now`](Self::poll_now), and waits for `limit`, or until interrupted, unless the caller
+    /// was `roused` already.
+    pub(crate) fn poll_sleeping(
+        &self,
+        limit: Option<Duration>,
+        roused: impl FnOnce() -> bool,
+    ) -> GFifo {
         // Who polls without waiting is about to be done.
         while !self.enter() {
             gort_sys::thread::yield_os();
+        }
+        // Asked here, not before: the one who was in the poller may have taken the interruption that was
+        // meant for us. From here on we take our own (NET-7).
+        if roused() {
+            self.leave();
+            return GFifo::new();
         }
         let begun = clock::nanos();
         let ready = self.poll(limit);
@@ -257,6 +268,11 @@ impl Netpoll {
     fn enter(&self) -> bool {
         // ORDER: Acquire ⇐ the last one's leaving: `inner`. Relaxed on failure.
         self.polling.compare_exchange(false, true, Acquire, Relaxed).is_ok()
+    }
+
+    fn leave(&self) {
+        // ORDER: Release ⇒ `enter`: `inner`; and that an interruption was taken.
+        self.polling.store(false, Release);
     }
 
     fn poll(&self, limit: Option<Duration>) -> GFifo {
@@ -281,8 +297,7 @@ impl Netpoll {
         }
         // ORDER: Relaxed — a hint for sysmon.
         self.last_ns.store(clock::nanos(), Relaxed);
-        // ORDER: Release ⇒ `enter`: `inner`.
-        self.polling.store(false, Release);
+        self.leave();
         ready
     }
 
