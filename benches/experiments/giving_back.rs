@@ -14,6 +14,8 @@ use crate::report::{figure, point};
 
 const BATCH: Size = Size::new(256 << 20, 16 << 20);
 const WINDOW: Size = Size::new(32 << 20, 4 << 20);
+/// Milliseconds after the batch.
+const WATCHED: Size = Size::new(8_000, 500);
 const WINDOWS: Size = Size::new(10, 2);
 
 pub(crate) fn run(setting: &str) -> Result<(), Wrong> {
@@ -32,7 +34,7 @@ pub(crate) fn run(setting: &str) -> Result<(), Wrong> {
     if setting == "asked" {
         GortAlloc::free_os_memory();
     }
-    while freed.elapsed() < Duration::from_secs(8) {
+    while freed.elapsed() < Duration::from_millis(WATCHED.get()) {
         let resident = note(&mut peak)?;
         if resident < BATCH.get() / 10 && gone.is_none() {
             gone = Some(freed.elapsed());
