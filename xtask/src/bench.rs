@@ -98,8 +98,10 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
         let about = page::About {
             date: date::today(),
             machine: machine::describe(),
+            settings: page::settings::describe(),
             warning: warning.clone(),
             runs: options.runs,
+            quick: options.quick,
             systems: systems.iter().map(|s| (s.name.into(), s.version.clone())).collect(),
             missing: skipped.into_iter().chain(missing).collect(),
         };

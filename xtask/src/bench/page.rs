@@ -1,26 +1,31 @@
 //! The results as one page for a browser: no network, no script, light and dark.
 //!
 //! ```text
-//! head: what, when, where, which versions; how gort stands in a sentence
+//! head: what, when, where, which versions; how gort stands ([`summary`]); [`contents`]
 //! one card per workload: for each metric and number of processors a chart ([`chart`]),
 //!   bars from the line of Go to the left (better) or right, and a strip ([`strip`]) where
-//!   the figure is a distribution
+//!   the figure is a distribution; what a system could not do
 //! one table of all figures ([`figures`]); what was not measured; how it was measured
 //! ```
 //!
 //! Everything is a function from records to text; [`markup`] escapes what is data.
 
 mod chart;
+mod contents;
 mod figures;
 pub(crate) mod markup;
+mod scale;
+pub(crate) mod settings;
 mod strip;
 mod style;
 mod summary;
+mod svg;
 
 use std::fmt::Write;
 
 use super::record::{Kind, Record};
-use super::workload::{Group, WORKLOADS, Workload};
+use super::standing::groups;
+use super::workload::{WORKLOADS, Workload};
 use markup::escape;
 
 /// What the page says beside the figures.
@@ -28,10 +33,14 @@ use markup::escape;
 pub(crate) struct About {
     pub(crate) date: String,
     pub(crate) machine: String,
+    /// Its settings, as [`settings::describe`] says them.
+    pub(crate) settings: String,
     /// A warning about other load.
     pub(crate) warning: Option<String>,
     /// Counted runs of each system.
     pub(crate) runs: usize,
+    /// Only a small piece of each workload was done.
+    pub(crate) quick: bool,
     /// Name and version of each system.
     pub(crate) systems: Vec<(String, String)>,
     /// What was not measured, and why: a line each.
@@ -57,10 +66,11 @@ pub(crate) fn render(records: &[Record], about: &About) -> String {
     let mut last = None;
     for workload in WORKLOADS.iter().filter(measured) {
         if last != Some(workload.group) {
-            let _ = writeln!(page, "<h2 id=\"{0}\">{0}</h2>", heading(workload.group));
+            let (anchor, heading) = contents::heading(workload.group);
+            let _ = writeln!(page, "<h2 id=\"{anchor}\">{heading}</h2>");
             last = Some(workload.group);
         }
-        card(&mut page, workload, records);
+        card(&mut page, workload, records, about);
     }
     page.push_str("<h2 id=\"figures\">All figures</h2>\n");
     figures::write(&mut page, records);
@@ -70,14 +80,22 @@ pub(crate) fn render(records: &[Record], about: &About) -> String {
 }
 
 fn head(page: &mut String, records: &[Record], about: &About) {
+    let plural = if about.runs == 1 { "" } else { "s" };
     let _ = write!(
         page,
-        "<header>\n<p class=\"over\">{} · {} alternating runs each</p>\n\
-         <h1>gort beside its peers</h1>\n<p class=\"machine\">{}</p>\n",
+        "<header>\n<p class=\"over\">{} · {} alternating run{plural} of each</p>\n\
+         <h1>gort beside its peers</h1>\n<p class=\"machine\">{}<br>{}</p>\n",
         escape(&about.date),
         about.runs,
-        escape(&about.machine)
+        escape(&about.machine),
+        escape(&about.settings)
     );
+    if about.quick {
+        page.push_str(
+            "<p class=\"warning\">A quick run: a small piece of each workload, which shows that \
+             it works, not how fast it is.</p>\n",
+        );
+    }
     if let Some(warning) = &about.warning {
         let _ = writeln!(page, "<p class=\"warning\">{}</p>", escape(warning));
     }
@@ -86,41 +104,30 @@ fn head(page: &mut String, records: &[Record], about: &About) {
     for (name, version) in &about.systems {
         let _ = write!(page, "<li><b>{}</b> {}</li>", escape(name), escape(version));
     }
-    page.push_str("</ul>\n<nav aria-label=\"Workloads\">");
-    for workload in WORKLOADS {
-        if records.iter().any(|record| record.workload == workload.name) {
-            let _ = write!(page, "<a href=\"#{0}\">{0}</a>", workload.name);
-        }
-    }
+    page.push_str("</ul>\n");
+    contents::write(page, records);
     page.push_str(
-        "<a href=\"#figures\">all figures</a></nav>\n\
-         <p class=\"legend\">Bars start at the line of Go. <b>To the left is better</b>, whichever \
-         direction the figure itself prefers: a bar to 0.5 means half the time, or twice the rate. \
-         The scale is logarithmic; the thin line spans the fastest and the slowest run. \
-         <span class=\"star\">★</span> marks the best peer.</p>\n</header>\n",
+        "<p class=\"legend\">Bars start at the line of Go, or of the best peer where Go has no \
+         figure. <b>To the left is better</b>, whichever direction the figure itself prefers; the \
+         scale is logarithmic. The thin line spans the runs, <span class=\"star\">★</span> marks \
+         the best peer. Beside a bar stand the ratio, the median, and what the process took: \
+         processor time and peak memory.</p>\n</header>\n",
     );
 }
 
-fn heading(group: Group) -> &'static str {
-    match group {
-        Group::Tasks => "Tasks, channels, locks, timers, network",
-        Group::Switch => "The bare switch",
-        Group::Collector => "Collected memory",
-        Group::Allocator => "The allocator",
-        Group::Process => "The process",
-    }
+/// A number of processors in words.
+fn processors(procs: usize) -> String {
+    format!("{procs} processor{}", if procs == 1 { "" } else { "s" })
 }
 
-fn card(page: &mut String, workload: &Workload, records: &[Record]) {
+fn card(page: &mut String, workload: &Workload, records: &[Record], about: &About) {
     let _ = write!(
         page,
-        "<section id=\"{}\">\n<h3>{}</h3>\n<p class=\"about\">{}</p>\n<div class=\"charts\">\n",
-        workload.name,
+        "<section id=\"{0}\">\n<h3>{0}</h3>\n<p class=\"about\">{1}</p>\n<div class=\"charts\">\n",
         workload.name,
         escape(workload.about)
     );
-    let groups = records.chunk_by(|a, b| a.metric == b.metric && a.procs == b.procs);
-    for group in groups.filter(|group| group[0].workload == workload.name) {
+    for group in groups(records).filter(|group| group[0].workload == workload.name) {
         if group[0].kind != Kind::Main {
             continue;
         }
@@ -129,68 +136,43 @@ fn card(page: &mut String, workload: &Workload, records: &[Record]) {
             strip::write(page, group);
         }
     }
-    page.push_str("</div>\n</section>\n");
+    page.push_str("</div>\n");
+    let of_it = |line: &&String| {
+        let is = |name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" P="));
+        workload.cases.iter().any(|case| is(case.name))
+    };
+    missing(page, about.missing.iter().filter(of_it));
+    page.push_str("</section>\n");
+}
+
+/// What was not measured, a line each.
+fn missing<'a>(page: &mut String, lines: impl Iterator<Item = &'a String>) {
+    let lines: Vec<_> = lines.map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    if !lines.is_empty() {
+        let _ = writeln!(page, "<ul class=\"missing\">\n{}</ul>", lines.concat());
+    }
 }
 
 fn foot(page: &mut String, about: &About) {
     page.push_str("<footer>\n");
     if !about.missing.is_empty() {
-        page.push_str("<h2>Not measured</h2>\n<ul class=\"missing\">\n");
-        for line in &about.missing {
-            let _ = writeln!(page, "<li>{}</li>", escape(line));
-        }
-        page.push_str("</ul>\n");
+        page.push_str("<h2 id=\"missing\">Not measured</h2>\n");
+        missing(page, about.missing.iter());
     }
+    let plural = if about.runs == 1 { "" } else { "s" };
+    let warm_up = if about.quick { "" } else { "; one run of each before them is not counted" };
     let _ = write!(
         page,
-        "<h2>How it was measured</h2>\n<p>Each run is a process of its own. Within a workload the \
-         systems alternate run by run, so that runs which stand next to each other met the same \
-         machine; one run of each before them is not counted. Figures are medians of {} runs with \
-         the smallest and the largest; ratios are medians over neighbouring runs. Every program \
-         verifies its own result. Processor time and peak memory are the kernel's figures for the \
-         process. Absolute times of a shared machine mean little: compare ratios.</p>\n</footer>\n",
-        about.runs
+        "<h2 id=\"method\">How it was measured</h2>\n<p>Each run is a process of its own. Within a \
+         workload the systems alternate run by run, so that runs which stand next to each other met \
+         the same machine{}. Figures are medians of {} \
+         run{plural} with the smallest and the largest; ratios are medians over neighbouring runs. \
+         Every program verifies its own result. Processor time and peak memory are the kernel’s \
+         figures for the process. A system that takes very long is run once. Absolute times of a \
+         shared machine mean little: compare ratios.</p>\n</footer>\n",
+        warm_up, about.runs
     );
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::bench::record::tests::sample;
-
-    fn about() -> About {
-        About {
-            date: "2026-01-02".into(),
-            machine: "2 x <CPU> & co".into(),
-            warning: Some("busy".into()),
-            runs: 3,
-            systems: vec![("gort".into(), "0.1.0".into()), ("go".into(), "go1.27.3".into())],
-            missing: vec!["skynet P=1, may: <no> stacks".into()],
-        }
-    }
-
-    #[test]
-    fn data_is_escaped_and_tags_are_closed() {
-        let page = render(&sample(), &about());
-        assert!(page.contains("2 x &lt;CPU&gt; &amp; co") && page.contains("&lt;no&gt; stacks"));
-        for tag in ["section", "div", "table", "svg", "ul", "main", "figure", "nav", "p"] {
-            let opened = page.matches(&format!("<{tag}")).count()
-                - if tag == "p" { page.matches("<path").count() } else { 0 };
-            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_fetched() {
-        let page = render(&sample(), &about());
-        for word in ["http:", "https:", "src=", "@import", "url(", "<script"] {
-            assert!(!page.contains(word), "{word}");
-        }
-    }
-
-    #[test]
-    fn no_records_make_a_page() {
-        let page = render(&[], &about());
-        assert!(page.ends_with("</html>\n"));
-    }
-}
+mod tests;

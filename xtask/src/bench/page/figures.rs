@@ -4,27 +4,50 @@ use std::fmt::Write;
 
 use super::markup::{escape, ratio};
 use crate::bench::record::Record;
-use crate::bench::table::number;
-use crate::bench::workload::Better;
+use crate::bench::standing::groups;
+use crate::bench::table::{arrow, number};
+
+const HEAD: [(&str, &str); 8] = [
+    ("metric", ""),
+    ("P", "n"),
+    ("system", ""),
+    ("median", "n"),
+    ("unit", ""),
+    ("min", "n"),
+    ("max", "n"),
+    ("gort / it", "n"),
+];
 
 /// Writes the table.
 pub(super) fn write(page: &mut String, records: &[Record]) {
     page.push_str(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"All figures\"><table>\n\
-         <thead><tr><th>metric</th><th>P</th><th>system</th><th class=\"n\">median</th><th>unit</th>\
-         <th class=\"n\">min</th><th class=\"n\">max</th><th class=\"n\">gort / it</th></tr></thead>\n<tbody>\n",
+         <caption>↓ less is better, ↑ more is better; the last column is the median ratio of \
+         neighbouring runs</caption>\n<thead><tr>",
     );
-    for group in records.chunk_by(|a, b| a.metric == b.metric && a.procs == b.procs) {
+    for (title, class) in HEAD {
+        let _ = write!(page, "<th scope=\"col\" class=\"{class}\">{title}</th>");
+    }
+    page.push_str("</tr></thead>\n");
+    for group in groups(records) {
+        page.push_str("<tbody>\n");
         for (at, record) in group.iter().enumerate() {
             let against = group.iter().find_map(|ours| ours.ratio_to.get(&record.system));
-            let arrow = if record.better == Better::Lower { "↓" } else { "↑" };
+            page.push_str("<tr>");
+            if at == 0 {
+                let _ = write!(
+                    page,
+                    "<th scope=\"rowgroup\" rowspan=\"{0}\">{1} {2}</th><td class=\"n\" rowspan=\"{0}\">{3}</td>",
+                    group.len(),
+                    escape(&record.metric),
+                    arrow(record.better),
+                    record.procs
+                );
+            }
             let _ = writeln!(
                 page,
-                "<tr{}><td>{} {arrow}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td>\
-                 <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-                if at == 0 { " class=\"first\"" } else { "" },
-                escape(&record.metric),
-                record.procs,
+                "<td>{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td>\
+                 <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 escape(&record.system),
                 number(record.median),
                 escape(&record.unit),
@@ -33,6 +56,7 @@ pub(super) fn write(page: &mut String, records: &[Record]) {
                 against.map_or(String::new(), |value| ratio(*value))
             );
         }
+        page.push_str("</tbody>\n");
     }
-    page.push_str("</tbody></table></div>\n");
+    page.push_str("</table></div>\n");
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::markup::escape;
+use super::svg::Svg;
 use crate::bench::record::{OURS, Record};
 
 /// Columns of a strip.
@@ -21,26 +22,30 @@ pub(super) fn write(page: &mut String, group: &[Record]) {
     let name = group[0].metric.trim_end_matches("_max");
     let _ = write!(
         page,
-        "<figure class=\"strips\">\n<figcaption><b>{}</b> <span>distribution, {} processor{}, all \
-         runs; height: logarithm of the count</span></figcaption>\n",
+        "<figure class=\"strips\">\n<figcaption><b>{}</b> <span>distribution of all runs, {}; height: \
+         logarithm of the count; lines: p50, p99, max</span></figcaption>\n",
         escape(name),
-        group[0].procs,
-        if group[0].procs == 1 { "" } else { "s" }
+        super::processors(group[0].procs)
     );
     for record in &with {
         strip(page, record, &axis);
     }
-    page.push_str("<div class=\"row\"><span class=\"name\"></span><span class=\"axis\">");
+    let mut svg = Svg::decoration("axis");
     let mut decade = 10_f64.powf(low.log10().ceil());
     let step = if high / low > 1e6 { 100.0 } else { 10.0 };
     while decade <= high {
         let at = axis.percent(decade);
-        if at < 94.0 {
-            let _ = write!(page, "<i style=\"left:{at:.2}%\">{}</i>", time(decade));
+        // Near the edges a label would stick out.
+        if (3.0..=97.0).contains(&at) {
+            svg = svg.letters("tick", at, 12.0, &time(decade));
         }
         decade *= step;
     }
-    page.push_str("</span></div>\n</figure>\n");
+    let axis = svg.done();
+    let _ = writeln!(
+        page,
+        "<div class=\"row scale\"><span class=\"name\"></span>{axis}</div>\n</figure>"
+    );
 }
 
 fn strip(page: &mut String, record: &Record, axis: &Axis) {
@@ -59,31 +64,26 @@ fn strip(page: &mut String, record: &Record, axis: &Axis) {
     let _ = write!(path, "L{COLUMNS} {HEIGHT}Z");
     let class = if record.system == OURS { "ours" } else { "peer" };
     let quantile = |q| quantile(&record.distribution, q);
-    let (p50, p99, max) = (quantile(0.5), quantile(0.99), quantile(1.0));
-    let system = escape(&record.system);
-    let _ = write!(
-        page,
-        "<div class=\"row {class}\"><span class=\"name\">{system}</span><span class=\"strip\">\
-         <svg viewBox=\"0 0 {COLUMNS} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-label=\"{system}: half below {}, 99 of 100 below {}, worst {}\"><path d=\"{path}\"/></svg>",
-        time(p50),
-        time(p99),
-        time(max)
+    let marks = [("p50", quantile(0.5)), ("p99", quantile(0.99)), ("max", quantile(1.0))];
+    let description = format!(
+        "half below {}, 99 of 100 below {}, worst {}",
+        time(marks[0].1),
+        time(marks[1].1),
+        time(marks[2].1)
     );
-    for (value, label) in [(p50, "p50"), (p99, "p99"), (max, "max")] {
-        let _ = write!(
-            page,
-            "<i class=\"tick\" style=\"left:{:.2}%\" title=\"{label} {}\"></i>",
-            axis.percent(value),
-            time(value)
-        );
+    let title = format!("{}: how late, and how often", record.system);
+    let mut svg = Svg::picture("strip", &title, &description).stretched(COLUMNS, HEIGHT, &path);
+    for (_, value) in marks {
+        svg = svg.upright("casing", axis.percent(value)).upright("mark", axis.percent(value));
     }
+    let named = marks.map(|(name, value)| format!("<span>{name} <b>{}</b></span>", time(value)));
     let _ = writeln!(
         page,
-        "</span><span class=\"quantiles\">p50 {} · p99 {} · max {}</span></div>",
-        time(p50),
-        time(p99),
-        time(max)
+        "<div class=\"row {class}\"><span class=\"name\">{}</span>{}\
+         <span class=\"quantiles\">{}</span></div>",
+        escape(&record.system),
+        svg.done(),
+        named.join(" ")
     );
 }
 
