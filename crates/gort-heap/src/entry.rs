@@ -4,7 +4,7 @@
 //! 0..6    class    0 = large, 1..67 = size class
 //! 7       noscan
 //! 8..10   kind     0 none, 1 Gc, 2 Explicit, 3 Stack, 4 Meta
-//! 11..15  flags    kept zero for now
+//! 11..15  flags    14 a guarded block; else zero, and none for spans of small objects
 //! 16..31  owner    cache tag, 0 = nobody
 //! 32..59  span     index into the span table
 //! 60..63  offset   page number inside a small span
@@ -20,6 +20,9 @@ pub(crate) struct Entry(pub(crate) u64);
 
 /// Mask of the key: class, noscan, kind, owner.
 pub(crate) const KEY: u32 = 0xffff_07ff;
+
+/// Flag 14.
+const GUARDED: u64 = 1 << 14;
 
 impl Entry {
     /// The entry of a page that belongs to no span (H-6).
@@ -41,6 +44,16 @@ impl Entry {
                 | (span as u64) << 32
                 | (offset as u64) << 60,
         )
+    }
+
+    /// The same page, with a guarded block in it.
+    pub(crate) const fn with_guard(self) -> Self {
+        Self(self.0 | GUARDED)
+    }
+
+    /// A guarded block is in it, and nothing else.
+    pub(crate) const fn guarded(self) -> bool {
+        self.0 & GUARDED != 0
     }
 
     /// Size class, 0 = large.

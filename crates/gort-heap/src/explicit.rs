@@ -4,7 +4,10 @@
 //! whose span carries this cache's tag goes into the array; any other goes, a word at a time, to the free bits of its span
 //! ([`crate::protocol`]). The tag is a hint: it says where a slot is likely to be wanted again, not who may free it.
 
+mod debug;
 mod large;
+
+pub(crate) use debug::Modes;
 
 use crate::cache::Cache;
 use crate::class::{
@@ -203,6 +206,10 @@ impl<B: Backend> Inner<B> {
         if entry.kind() != Kind::Explicit as u8 {
             return 0;
         }
+        if entry.guarded() {
+            let (at, size) = self.guarded_block(entry);
+            return if at == addr { size } else { 0 };
+        }
         let span = self.spans.get(entry.span());
         let offset = addr.wrapping_sub(span.base());
         match entry.class() {
@@ -237,7 +244,13 @@ impl<B: Backend> Inner<B> {
         }
         let span = match self.explicit_pop(rec, c) {
             Some(span) => span,
-            None => self.new_span(rec, c, Kind::Explicit)?,
+            None => {
+                let span = self.new_span(rec, c, Kind::Explicit)?;
+                if self.modes.any() {
+                    self.debug_span(span);
+                }
+                span
+            }
         };
         self.adopt(rec, c, span);
         mag.span.store(span.index(), Relaxed); // ORDER: Relaxed — one writer, this cache.
@@ -298,6 +311,9 @@ impl<B: Backend> Inner<B> {
         // ORDER: Relaxed, all — one writer, this cache.
         let (lo, top) = (mag.lo.load(Relaxed), mag.top.load(Relaxed));
         let len = (top as usize - lo as usize) / size_of::<usize>();
+        if self.modes.any() {
+            return false;
+        }
         let most = most(class_size(class), self.cache_depth());
         if len < most {
             let room = (len * 2).clamp(most.min(32), most);
@@ -381,6 +397,10 @@ impl<B: Backend> Inner<B> {
         if c.class() == 0 {
             return self.explicit_large(rec, l).ok();
         }
+        let modes = self.modes.any();
+        if modes && let Some(block) = self.guarded(rec, c) {
+            return Some(block);
+        }
         let mag = &rec.mags[c.index()];
         loop {
             let bits = mag.bits.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
@@ -389,6 +409,9 @@ impl<B: Backend> Inner<B> {
                 let at = bits.trailing_zeros() as usize * mag.elem.get() as usize;
                 // SAFETY: H-1 — a set bit is a slot of the held span, on loan to this cache.
                 let p = unsafe { NonNull::new_unchecked(mag.wbase.get().add(at)) };
+                if modes {
+                    self.debug_take(c, p);
+                }
                 return Some((p, mag.flags.get() & ZEROED != 0));
             }
             self.explicit_refill(rec, c).ok()?;
@@ -440,6 +463,9 @@ impl<B: Backend> Inner<B> {
         class: u8,
     ) {
         let Some(side) = self.side(Kind::Explicit) else { return };
+        if entry.guarded() {
+            return self.free_guarded(side, entry, p, class);
+        }
         match class {
             0 => self.explicit_free_large(side, entry, p),
             _ => self.explicit_free_other(rec, side, entry, p, class),
@@ -470,6 +496,9 @@ impl<B: Backend> Inner<B> {
     fn explicit_give(&self, side: &Side, entry: Entry, p: NonNull<u8>, class: u8) {
         self.check_entry(side, entry, p, class);
         let (span, i) = self.slot(entry, p);
+        if self.modes.any() {
+            self.debug_give(span, i, p);
+        }
         self.give(span, i / 64, 1 << (i % 64), true);
     }
 
@@ -506,7 +535,7 @@ impl<B: Backend> Inner<B> {
         p: NonNull<u8>,
         class: u8,
     ) {
-        if class_size(class) > COMBINE_UP_TO {
+        if class_size(class) > COMBINE_UP_TO || self.modes.any() {
             return self.explicit_give(side, entry, p, class);
         }
         self.check_entry(side, entry, p, class);

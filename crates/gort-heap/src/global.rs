@@ -22,6 +22,8 @@
 mod background;
 mod fast;
 mod fork;
+#[doc(hidden)]
+pub mod probe;
 mod process;
 pub mod sized;
 mod slow;

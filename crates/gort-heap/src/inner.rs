@@ -4,6 +4,7 @@ use crate::central::Central;
 use crate::class::{CLASSES, PAGE, SPAN_CLASSES, SpanClass, class_pages, class_pages_explicit};
 use crate::config::{HeapConfig, Hooks, Kind};
 use crate::entry::Entry;
+use crate::explicit::Modes;
 use crate::pages::alloc::Run;
 use crate::pages::cache::CACHED_PAGES;
 use crate::record::CacheRec;
@@ -85,6 +86,7 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) specials: Lock<FixAlloc<Special>>,
     pub(crate) large: [Large; 2],
     pub(crate) hooks: Hooks,
+    pub(crate) modes: Modes,
     /// Most bytes in spans and behind free pages; soft.
     pub(crate) limit: AtomicU64,
     cfg: HeapConfig,
@@ -169,6 +171,7 @@ impl<B: Backend> Inner<B> {
             specials: Lock::new(&SPECIALS, specials),
             large: [Large::default(), Large::default()],
             hooks: cfg.hooks,
+            modes: Modes::default(),
             limit: AtomicU64::new(u64::MAX),
             cfg,
         };

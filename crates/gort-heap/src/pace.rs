@@ -1,7 +1,7 @@
 //! When the scavenger works, and how much: a pure function of clock and figures.
 //!
 //! Free memory is kept as long as it is likely to be wanted again: up to a tenth over the most that was in use during the
-//! last second and a half. What is above that goes back, with at most a hundredth of one processor. So a process that goes
+//! last second. What is above that goes back, with at most a hundredth of one processor. So a process that goes
 //! idle has given back nine tenths of its free memory within five seconds, if that is not more than half a gibibyte; more
 //! takes the longer (shown by the simulation below).
 
@@ -14,12 +14,12 @@ pub enum Order {
     Release(u64),
 }
 
-/// Samples remembered, and time between two of them in nanoseconds: a second and a half in all.
-const SAMPLES: usize = 6;
+/// Samples remembered, and time between two of them in nanoseconds: a second in all.
+const SAMPLES: usize = 4;
 /// See [`SAMPLES`].
 pub const TICK: u64 = 250_000_000;
-/// Bytes released in one go: about 0.1 ms.
-const STEP: u64 = 1 << 20;
+/// Bytes released in one go: about 0.4 ms.
+const STEP: u64 = 4 << 20;
 /// One part in so many of a processor.
 const SHARE: u64 = 100;
 /// Work done in advance at most, in nanoseconds: a second's share.
@@ -134,9 +134,10 @@ mod tests {
 
     #[test]
     fn a_busy_process_keeps_what_it_will_want() {
-        // Up and down between 100 and 200 MiB, each second.
-        let trace: Vec<_> =
-            (1..20).map(|i| (i * S, if i % 2 == 0 { 100 } else { 200 } * MIB, 210 * MIB)).collect();
+        // Up and down between 100 and 200 MiB, twice in a second.
+        let trace: Vec<_> = (1..40)
+            .map(|i| (i * S / 2, if i % 2 == 0 { 100 } else { 200 } * MIB, 210 * MIB))
+            .collect();
         let (_, share) = play(&trace, 85);
         assert!(share < 0.1, "it gave back what was wanted: {share}");
     }

@@ -77,6 +77,57 @@ pub fn background(f: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     }
 }
 
+static ON_FAULT: AtomicU64 = AtomicU64::new(0);
+static BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// Has `f` called with the address of each access to inaccessible memory, in a signal handler; when it returns, what
+/// was asked for before happens, or the end of the process. To be called again when somebody else may have asked since.
+pub fn on_fault(f: fn(usize)) -> bool {
+    ON_FAULT.store(f as usize as u64, Ordering::Release); // ORDER: Release ⇒ `fault`.
+    let me = fault as *const () as usize;
+    // SAFETY: SYS-CALL — an all-zero action is valid; both are alive for the calls.
+    unsafe {
+        let mut old: libc::sigaction = core::mem::zeroed();
+        libc::sigaction(libc::SIGSEGV, core::ptr::null(), &raw mut old);
+        if old.sa_sigaction == me {
+            return true;
+        }
+        let chain = if old.sa_flags & libc::SA_SIGINFO != 0 { old.sa_sigaction } else { 0 };
+        BEFORE.store(chain as u64, Ordering::Release); // ORDER: Release ⇒ `fault`.
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = me;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        libc::sigaction(libc::SIGSEGV, &raw const action, core::ptr::null_mut()) == 0
+    }
+}
+
+type Handler = unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut c_void);
+
+unsafe extern "C" fn fault(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let f = ON_FAULT.load(Ordering::Acquire) as usize; // ORDER: Acquire ⇐ `on_fault`.
+    let before = BEFORE.load(Ordering::Acquire) as usize; // ORDER: Acquire ⇐ `on_fault`.
+    // SAFETY: SYS-CALL — the kernel's own record; the numbers are those of functions that `on_fault` was given and found.
+    unsafe {
+        let f: fn(usize) = core::mem::transmute(f as *const ());
+        f((*info).si_addr() as usize);
+        if before == 0 || before == 1 {
+            // Again, with nobody in the way.
+            libc::signal(signal, libc::SIG_DFL);
+            return;
+        }
+        let before: Handler = core::mem::transmute(before as *const ());
+        before(signal, info, context);
+    }
+}
+
+/// Processor time that the calling thread has used, in nanoseconds.
+pub fn thread_nanos() -> u64 {
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: SYS-CLOCK — `ts` is a live out-parameter.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut ts) };
+    ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64
+}
+
 /// Looks a name up in the environment without the standard library, which may allocate for it.
 pub fn env(name: &core::ffi::CStr) -> Option<&'static [u8]> {
     // SAFETY: SYS-CALL — the name is a C string; the value stays as long as nobody changes the environment, and is looked at

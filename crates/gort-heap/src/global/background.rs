@@ -67,9 +67,9 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     loop {
         match pacer.order(clock::nanos(), inner.in_use(), inner.warm(), inner.limit()) {
             Order::Release(bytes) => {
-                let start = clock::nanos();
+                let start = process::thread_nanos();
                 let gone = heap.scavenge(bytes, false);
-                pacer.worked(clock::nanos() - start, gone);
+                pacer.worked(process::thread_nanos() - start, gone);
                 // What is left is too small or too near to what is in use.
                 idle = if gone == 0 { idle + 1 } else { 0 };
             }

@@ -67,6 +67,12 @@ pub(super) fn alloc_plain(size: usize, align: usize) -> *mut u8 {
     if size > FINE {
         return alloc_coarse(size, align);
     }
+    alloc_fine(size, align)
+}
+
+/// The same for a size up to 1 KiB.
+#[inline(always)]
+pub(super) fn alloc_fine(size: usize, align: usize) -> *mut u8 {
     let rec = record();
     pop(rec, place_fine(rec, size), size, align)
 }

@@ -96,6 +96,9 @@ impl Process {
                 for of in [&word::NONE, &word::DEAD] {
                     of.record().table.set(table);
                 }
+                if let Some(text) = gort_sys::process::env(c"GORT_MALLOC") {
+                    heap.inner().modes.parse(text);
+                }
                 // SAFETY: GLOBAL-1 — the state is MAKING: nobody else is here.
                 unsafe { (*self.heap.get()).write(heap) };
                 Ok(())
@@ -175,6 +178,18 @@ impl Drop for Lease {
         if self.lent {
             self.inner().close_record(NonNull::from(self.rec));
         }
+    }
+}
+
+/// Asks to be told of faults.
+#[cold]
+pub(crate) fn watch_faults() {
+    gort_sys::process::on_fault(fault);
+}
+
+fn fault(addr: usize) {
+    if let Some(heap) = PROCESS.get() {
+        heap.inner().explain_fault(addr);
     }
 }
 

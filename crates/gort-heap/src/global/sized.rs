@@ -4,7 +4,7 @@
 
 use super::fast;
 use super::slow;
-use crate::class::{MAG_STRIDE, MAX_SMALL};
+use crate::class::{FINE, MAG_STRIDE, MAX_SMALL};
 use core::alloc::Layout;
 use core::ptr::null_mut;
 
@@ -20,6 +20,14 @@ const fn padded(size: usize) -> usize {
 /// At least `size` bytes, aligned to 16; null if there are none.
 #[inline(always)]
 pub fn malloc(size: usize) -> *mut u8 {
+    if size <= FINE {
+        return fast::alloc_fine(padded(size), 8);
+    }
+    more(size)
+}
+
+#[inline(never)]
+fn more(size: usize) -> *mut u8 {
     if size <= MAX_SMALL {
         return fast::alloc_plain(padded(size), 8);
     }

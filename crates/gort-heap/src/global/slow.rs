@@ -1,6 +1,6 @@
 //! What is more than a pop or a push: everything here works under a [`Lease`].
 
-use super::process::{Lease, PROCESS};
+use super::process::{Lease, PROCESS, watch_faults};
 use super::{background, fast};
 use crate::class::{FINE, MAG_STRIDE, MAX_SMALL, SpanClass, class_for, class_size};
 use crate::config::Kind;
@@ -18,6 +18,9 @@ fn layout(size: usize, align: usize) -> Option<Layout> {
 /// Memory for a layout, and whether it is known to be zero.
 fn alloc_known(l: Layout) -> Option<(NonNull<u8>, bool)> {
     let lease = Lease::take()?;
+    if lease.inner().modes.wants_faults() {
+        watch_faults();
+    }
     let c = span_class(class_of_layout(l));
     lease.inner().explicit_alloc(lease.rec(), c, l)
 }
@@ -166,15 +169,17 @@ pub(super) unsafe fn realloc_known(p: *mut u8, new: usize) -> *mut u8 {
     let class = {
         let Some(lease) = Lease::take() else { return null_mut() };
         let entry = entry_of(lease.inner(), p as usize);
-        if entry.class() != 0 && new <= size && new >= size / 2 {
+        // A guarded block has a span of its own and is small all the same.
+        let class = if entry.guarded() { class_for(size) } else { entry.class() };
+        if class != 0 && new <= size && new >= size / 2 {
             return p;
         }
-        if entry.class() == 0
+        if class == 0
             && let Some(q) = lease.inner().explicit_resize(lease.rec(), entry, old, to)
         {
             return q.as_ptr();
         }
-        entry.class()
+        class
     };
     let q = fast::alloc_plain(new, 8);
     if !q.is_null() {

@@ -126,6 +126,16 @@ pub unsafe trait Backend: Sync + Send + 'static {
         false
     }
 
+    /// Makes a Ready range inaccessible, or accessible again; it stays Ready and keeps its contents. `false`: it cannot be
+    /// done.
+    ///
+    /// # Safety
+    /// `r` is Ready and nobody else uses it.
+    unsafe fn guard(&self, r: PageRange, on: bool) -> bool {
+        let _ = (r, on);
+        false
+    }
+
     /// Ready to Prepared: contents are lost.
     ///
     /// # Errors

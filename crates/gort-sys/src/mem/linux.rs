@@ -146,6 +146,11 @@ unsafe impl Backend for Linux {
         protect(r, libc::PROT_READ).is_ok()
     }
 
+    unsafe fn guard(&self, r: PageRange, on: bool) -> bool {
+        let open = libc::PROT_READ | libc::PROT_WRITE;
+        protect(r, if on { libc::PROT_NONE } else { open }).is_ok()
+    }
+
     unsafe fn discard(&self, r: PageRange) -> bool {
         CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
         advise(r, libc::MADV_DONTNEED).is_ok()
