@@ -11,6 +11,9 @@ use super::workload::{Case, Metric, Origin, Program, Workload};
 
 /// The longest that one process may take. The slowest takes a minute.
 const LIMIT: Duration = Duration::from_secs(300);
+/// The same beside competing processes, where some designs fall apart: that one of them does
+/// not end is what is to be found out, and no failure.
+const HOGGED_LIMIT: Duration = Duration::from_secs(30);
 
 /// The figures of a run.
 #[derive(Debug, Default)]
@@ -63,7 +66,8 @@ pub(crate) fn run(
 ) -> Result<Run, Why> {
     let mut per_process = Vec::with_capacity(repeat);
     for _ in 0..repeat {
-        let ended = child::run(command(), folder, LIMIT)
+        let limit = if workload.hogs { HOGGED_LIMIT } else { LIMIT };
+        let ended = child::run(command(), folder, limit)
             .map_err(|error| Why::Failed(format!("cannot be started: {error}")))?;
         per_process.push(read(workload, case, &ended)?);
     }
@@ -82,6 +86,10 @@ fn read(workload: &Workload, case: &Case, ended: &Ended) -> Result<Run, Why> {
     if ended.status.code() == Some(LIMIT_STATUS) {
         let said = ended.stderr.trim_end();
         return Err(Why::Limit(said.trim_start_matches("bench: ").into()));
+    }
+    if ended.timed_out && workload.hogs {
+        let limit = HOGGED_LIMIT.as_secs();
+        return Err(Why::Limit(format!("did not end within {limit} s beside competing processes")));
     }
     figures(workload, case, ended).map_err(Why::Failed)
 }

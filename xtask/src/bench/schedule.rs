@@ -174,17 +174,19 @@ fn alternate<'a, T, E>(
     let mut slow: Vec<&str> = Vec::new();
     for round in 0..warm_ups + runs {
         good.retain_mut(|(system, rows)| {
-            if slow.contains(&system.name) && !rows.is_empty() {
+            if slow.contains(&system.name) {
                 return true;
             }
             let start = Instant::now();
             match measure(system, round) {
                 Ok(row) => {
-                    if round >= warm_ups {
-                        rows.push(row);
-                    }
-                    if start.elapsed() > SLOW {
+                    let is_slow = start.elapsed() > SLOW;
+                    if is_slow {
                         slow.push(system.name);
+                    }
+                    // What takes so long needs no warm-up.
+                    if round >= warm_ups || is_slow {
+                        rows.push(row);
                     }
                     true
                 }
