@@ -54,6 +54,7 @@ fn strip(page: &mut String, record: &Record, axis: &Axis) {
         let column = axis.percent(*value) / 100.0 * (COLUMNS - 1) as f64;
         bins[column as usize] += count;
     }
+    close_gaps(&mut bins);
     let tallest = bins.iter().copied().max().unwrap_or(1).max(2);
     let mut path = format!("M0 {HEIGHT}");
     for (column, count) in bins.iter().enumerate() {
@@ -85,6 +86,17 @@ fn strip(page: &mut String, record: &Record, axis: &Axis) {
         svg.done(),
         named.join(" ")
     );
+}
+
+/// Where a program's buckets are wider than a column, the columns between two of them
+/// are empty though values lie there: they take the lower count of both.
+fn close_gaps(bins: &mut [u64]) {
+    const WIDEST: usize = 4;
+    let full: Vec<usize> = (0..bins.len()).filter(|at| bins[*at] > 0).collect();
+    for pair in full.windows(2).filter(|pair| pair[1] - pair[0] <= WIDEST) {
+        let between = bins[pair[0]].min(bins[pair[1]]);
+        bins[pair[0] + 1..pair[1]].fill(between);
+    }
 }
 
 struct Axis {
@@ -144,6 +156,13 @@ mod tests {
         for (micros, text) in cases {
             assert_eq!(time(micros), text);
         }
+    }
+
+    #[test]
+    fn narrow_gaps_are_closed_and_wide_ones_stay() {
+        let mut bins = [0, 5, 0, 0, 3, 0, 0, 0, 0, 1];
+        close_gaps(&mut bins);
+        assert_eq!(bins, [0, 5, 3, 3, 3, 0, 0, 0, 0, 1]);
     }
 
     #[test]
