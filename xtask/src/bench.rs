@@ -75,13 +75,17 @@ pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
     for system in &systems {
         println!("{:<12} {}", system.name, system.version);
     }
-    let warning = machine::load_warning();
-    if let Some(warning) = &warning {
+    if let Some(warning) = machine::load_warning() {
         println!("warning: {warning}");
     }
 
     let how = How { echo_client: &echo_client, quick: options.quick };
+    let watch = machine::Watch::start();
     let outcome = schedule::run(&options, &systems, &how).map_err(Failure::File)?;
+    let warning = watch.warning();
+    if let Some(warning) = &warning {
+        println!("warning: {warning}");
+    }
     let records = record::all(&outcome.series);
     println!("\n{}", table::render(&records));
     if let (Some(before), Some(file)) = (&before, &options.compare) {

@@ -11,7 +11,7 @@
 //! # Invariants
 //! - CHILD-1 A child's process id is not reaped before its watchdog has ended.
 //! - CHILD-2 Between fork and exec a child only makes system calls.
-//! - CHILD-3 What the C library returns as a constant string lives as long as it.
+//! - CHILD-3 What the C library is given lives over the call; what it returns as a constant string lives as long as it.
 //!
 //! # Locks
 //! None.
