@@ -281,7 +281,7 @@ impl Netpoll {
             // SAFETY: NET-4 — this thread has set `polling`.
             let inner = unsafe { &mut *self.inner.get() };
             let mut limit = limit;
-            let finer = |l: &Duration| *l < EXACT && l.subsec_nanos() % 1_000_000 != 0;
+            let finer = |l: &Duration| *l < EXACT && !l.subsec_nanos().is_multiple_of(1_000_000);
             if let Some(exact) = limit.filter(finer) {
                 super::poll_fd(inner.poll.as_raw_fd(), libc::POLLIN, Some(exact));
                 limit = Some(Duration::ZERO);

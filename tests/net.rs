@@ -1,0 +1,114 @@
+//! The network's examples as processes of their own, with std's sockets on the other side.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server that is killed at the end.
+struct Server {
+    child: Child,
+    addr: String,
+}
+
+impl Server {
+    fn start(example: &str, args: &[&str], procs: &str) -> Self {
+        let mut child = Command::new(path(example))
+            .args(args)
+            .env("GOMAXPROCS", procs)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the examples are built by `cargo test`");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let addr = line.trim().strip_prefix("listening ").expect("its address").to_owned();
+        Self { child, addr }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.addr).expect("connect");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time");
+        stream
+    }
+
+    /// It still runs, and has not complained.
+    fn end(mut self) {
+        assert_eq!(self.child.try_wait().expect("its status"), None, "it runs");
+        self.child.kill().expect("kill");
+        let mut said = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert_eq!(said, "");
+        self.child.wait().expect("wait");
+    }
+}
+
+fn path(example: &str) -> PathBuf {
+    let mut path: PathBuf = std::env::current_exe().expect("a test binary");
+    path.pop();
+    path.pop();
+    path.join("examples").join(example)
+}
+
+#[test]
+fn echoes() {
+    for procs in ["1", "2"] {
+        let output = Command::new(path("echo")).env("GOMAXPROCS", procs).output().expect("echo");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "10000 echoes on 100 connections\n");
+        assert!(output.status.success());
+    }
+}
+
+/// SCHED-16: a server that waits for a client is not deadlocked, however long it waits.
+#[test]
+fn a_waiting_server_is_no_deadlock() {
+    let server = Server::start("echo", &["serve", "127.0.0.1:0"], "1");
+    // All looks of the deadlock check are over after 315 ms.
+    std::thread::sleep(Duration::from_millis(500));
+    let mut stream = server.connect();
+    stream.write_all(b"are you there?").expect("write");
+    stream.shutdown(Shutdown::Write).expect("shutdown");
+    let mut back = String::new();
+    stream.read_to_string(&mut back).expect("read");
+    assert_eq!(back, "are you there?");
+    server.end();
+}
+
+#[test]
+fn http() {
+    for procs in ["1", "2"] {
+        let server = Server::start("http", &["127.0.0.1:0"], procs);
+        // A connection that says nothing is in nobody's way.
+        let silent = server.connect();
+        let ask = |pieces: &[&str]| {
+            let mut stream = server.connect();
+            for piece in pieces {
+                stream.write_all(piece.as_bytes()).expect("write");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("read");
+            answer
+        };
+        let answer = ask(&["GET / HTTP/1.1\r\nConnection: close\r\n\r\n"]);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nhello from a goroutine\n"), "{answer}");
+        // In pieces, and with a body that nobody wants.
+        let answer = ask(&["GE", "T /no", "where HTTP/1.1\r\nConnection: cl", "ose\r\n\r\n"]);
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        let answer = ask(&["POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\nabc", "defg"]);
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+        // Several at once on a kept connection; the last one closes it.
+        let answer = ask(&["GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n\
+             GET /stats HTTP/1.1\r\nConnection: close\r\n\r\n"]);
+        assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
+        assert_eq!(answer.matches("hello").count(), 1, "{answer}");
+        assert!(answer.contains("goroutines: "), "{answer}");
+        let answer = ask(&["no request at all\r\n\r\n"]);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        drop(silent);
+        server.end();
+    }
+}
