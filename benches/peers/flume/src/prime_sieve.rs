@@ -19,6 +19,8 @@ pub(crate) fn run() -> Result<(), Wrong> {
             prime = numbers.recv_async().await.or_else(fail)?;
             numbers = filter(numbers, prime);
         }
+        // The last receiver goes, so that the filters end one after the other.
+        drop(numbers);
         let elapsed = start.elapsed();
         verify("last prime", prime, last)?;
         Ok(elapsed)
