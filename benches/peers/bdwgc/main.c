@@ -72,6 +72,9 @@ int main(int argc, char **argv)
 			GC_set_markers_count(processors());
 			GC_set_all_interior_pointers(0);
 			GC_INIT();
+			/* Marker threads start with the first other thread, or here. */
+			if (processors() > 1)
+				GC_start_mark_threads();
 			workloads[at].run();
 			return 0;
 		}
