@@ -8,7 +8,7 @@
 //! Which allocator it is.
 //!
 //! # Invariants
-//! - BLOCK-1 A [`Block`](block::Block) owns one allocation of its layout, which nobody else knows,
+//! - BLOCK-1 A `Block` owns one allocation of its layout, which nobody else knows,
 //!   and frees it once.
 //!
 //! # Locks

@@ -10,14 +10,14 @@
 //! ```
 //!
 //! One heap for the process, made by the first call, and one cache for each thread, made by the thread's first call that
-//! finds its [`word`] empty. Nothing here allocates, or takes a lock, on the way to the cache, so that it works before
+//! finds its `word` empty. Nothing here allocates, or takes a lock, on the way to the cache, so that it works before
 //! `main`, in destructors of thread-locals and after them, and in the child of a fork.
 //!
 //! A thread that ends leaves its cache to the next one (heap.md D5). What it allocates or frees after that borrows a cache
 //! for each operation.
 //!
 //! # Read in this order
-//! [`fast`] → [`slow`] → [`process`] → [`word`] → [`fork`] → [`background`] → [`sized`]
+//! `fast` → `slow` → `process` → `word` → `fork` → `background` → `sized`
 
 mod background;
 mod fast;

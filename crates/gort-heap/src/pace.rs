@@ -16,7 +16,7 @@ pub enum Order {
 
 /// Samples remembered, and time between two of them in nanoseconds: a second in all.
 const SAMPLES: usize = 4;
-/// See [`SAMPLES`].
+/// See `SAMPLES`.
 pub const TICK: u64 = 250_000_000;
 /// Bytes released in one go: about 0.4 ms.
 const STEP: u64 = 4 << 20;
