@@ -119,8 +119,12 @@ pub(crate) fn render(records: &[Record]) -> String {
     // Stable: within a reason the order of the list.
     missing.sort_by(|a, b| a.0.cmp(&b.0));
     for same in missing.chunk_by(|a, b| a.0 == b.0) {
-        let mut names: Vec<&str> = same.iter().map(|(_, name)| name.as_str()).collect();
-        names.dedup();
+        let mut names: Vec<&str> = Vec::new();
+        for (_, name) in same {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
         let _ = writeln!(text, "not measured, {}: {}", same[0].0, names.join(", "));
     }
     text
