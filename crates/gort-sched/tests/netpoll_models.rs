@@ -30,6 +30,8 @@ mod slot {
     pub(crate) const NOTHING: u8 = 0;
     /// A waiter does not compare the count.
     pub(crate) const COMPARE: u8 = 1;
+    /// A waiter does not compare the count again when its ticket is written.
+    pub(crate) const AGAIN: u8 = 4;
     /// A waiter that leaves does not count up.
     pub(crate) const COUNT: u8 = 2;
     /// A waiter looks whether the source is closed before it takes its mark, not after.
@@ -58,6 +60,7 @@ mod slot {
             3 => then(m, t, 4, |m| _ = m.exchange(t, WORD, Some(now), now | BUSY)),
             4 => then(m, t, 5, |m| m.store(t, WHO, t as u8)),
             5 => {
+                let stale = stale && OUT != AGAIN;
                 let to = if stale { now & !BUSY } else { (now & !BUSY) | WAIT };
                 then(m, t, if stale { 0 } else { 6 }, |m| {
                     let _ = m.exchange(t, WORD, Some(now), to);
@@ -131,6 +134,12 @@ fn no_event_of_a_descriptor_is_missed() {
 #[test]
 fn without_comparing_the_count_one_would_be() {
     slot::check::<{ slot::COMPARE }, false>().expect_err("the mutant is found");
+}
+
+/// NET-1: an event between the seat and the ticket.
+#[test]
+fn without_comparing_it_again_one_would_be() {
+    slot::check::<{ slot::AGAIN }, false>().expect_err("the mutant is found");
 }
 
 /// NET-2: the poller reads the ticket of a waiter that leaves, and the word looks the same again.

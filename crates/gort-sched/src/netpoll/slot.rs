@@ -232,3 +232,124 @@ impl Slot {
         self.drained.store(u64::MAX, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::park::{TIMEOUT, WaitReason};
+    use core::sync::atomic::AtomicU64 as Count;
+    use core::sync::atomic::Ordering::SeqCst;
+    use gort_sys::clock;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    /// Wakes whoever waits, as a poll does.
+    fn tell(slot: &Slot) {
+        slot.event(false, |ticket| {
+            if ticket.claim(1) {
+                ticket.wake();
+            }
+        });
+    }
+
+    /// Waits until `data` has come to `wanted`; with waits of at most `nap`, which pass and begin anew.
+    fn wait_for(slot: &Slot, data: &Count, wanted: u64, nap: Option<u64>) {
+        let end = clock::nanos() + 10_000_000_000;
+        loop {
+            let seen = slot.look();
+            // ORDER: SeqCst — stands for the kernel.
+            if data.load(SeqCst) >= wanted {
+                return;
+            }
+            assert!(clock::nanos() < end, "an event was missed (NET-1)");
+            let ticket = Ticket::open();
+            let Some(seat) = slot.sit(seen, ticket) else {
+                assert!(ticket.cancel());
+                continue;
+            };
+            let until = nap.map_or(end, |nap| clock::nanos() + nap);
+            let code = ticket.wait_until(WaitReason::IoWait, until);
+            assert!(code == 1 || code == TIMEOUT);
+            slot.leave(seen, seat, ticket);
+        }
+    }
+
+    /// NET-1, NET-2: waiters with deadlines and without, in the seat and in the crowd, against events
+    /// that come right then: nobody sleeps over one.
+    #[test]
+    fn nobody_sleeps_over_an_event() {
+        const ROUNDS: u64 = 1_500;
+        let shared = Arc::new((Slot::new(), Count::new(0), [const { Count::new(0) }; 3]));
+        let waiters: Vec<_> = [None, Some(3_000), None]
+            .into_iter()
+            .enumerate()
+            .map(|(n, nap)| {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    for round in 1..=ROUNDS {
+                        wait_for(&shared.0, &shared.1, round, nap);
+                        // ORDER: SeqCst — a figure of the test.
+                        shared.2[n].store(round, SeqCst);
+                    }
+                })
+            })
+            .collect();
+        for round in 1..=ROUNDS {
+            // ORDER: SeqCst — stands for the kernel.
+            shared.1.store(round, SeqCst);
+            tell(&shared.0);
+            let end = clock::nanos() + 20_000_000_000;
+            // ORDER: SeqCst — a figure of the test.
+            while shared.2.iter().any(|done| done.load(SeqCst) < round) {
+                assert!(clock::nanos() < end, "a waiter does not come back");
+                std::thread::yield_now();
+            }
+        }
+        waiters.into_iter().for_each(|w| w.join().expect("a waiter"));
+    }
+
+    proptest! {
+        /// One thread at a time: a slot agrees with a counter and a set of waiters.
+        #[test]
+        fn agrees_with_a_counter(ops in proptest::collection::vec((0..4u8, 0..4usize), 0..60)) {
+            let slot = Slot::new();
+            // Marks taken so far, each with the model's count; a ticket stands for its waiter.
+            let (mut count, mut marks) = (0u64, vec![(slot.look(), 0u64)]);
+            let mut sits: Vec<(Seen, Seat, Ticket)> = Vec::new();
+            let mut serial = 1;
+            for (op, pick) in ops {
+                match op {
+                    0 => marks.push((slot.look(), count)),
+                    1 => {
+                        let (seen, at) = marks[pick % marks.len()];
+                        let ticket = Ticket::from_parts(serial << 5, serial as u32);
+                        serial += 1;
+                        let seat = slot.sit(seen, ticket);
+                        prop_assert_eq!(seat.is_some(), at == count, "NET-1");
+                        if let Some(seat) = seat {
+                            prop_assert_eq!(seat == Seat::Slot, sits.is_empty() || sits.iter().all(|s| s.1 == Seat::Crowd));
+                            sits.push((seen, seat, ticket));
+                        }
+                    }
+                    2 => {
+                        let mut woken = Vec::new();
+                        slot.event(false, |t| woken.push(t));
+                        count += 1;
+                        let expected: Vec<Ticket> = sits.drain(..).map(|s| s.2).collect();
+                        prop_assert_eq!(woken.len(), expected.len());
+                        prop_assert!(expected.iter().all(|t| woken.contains(t)));
+                    }
+                    _ => {
+                        if !sits.is_empty() {
+                            let (seen, seat, ticket) = sits.swap_remove(pick % sits.len());
+                            slot.leave(seen, seat, ticket);
+                            if seat == Seat::Slot {
+                                count += 1;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
