@@ -33,7 +33,7 @@ use markup::escape;
 pub(crate) struct About {
     pub(crate) date: String,
     pub(crate) machine: String,
-    /// Its settings, as [`settings::describe`] says them.
+    /// What else moves figures, as [`settings::describe`] says it; may be empty.
     pub(crate) settings: String,
     /// A warning about other load.
     pub(crate) warning: Option<String>,
@@ -84,11 +84,11 @@ fn head(page: &mut String, records: &[Record], about: &About) {
     let _ = write!(
         page,
         "<header>\n<p class=\"over\">{} · {} alternating run{plural} of each</p>\n\
-         <h1>gort beside its peers</h1>\n<p class=\"machine\">{}<br>{}</p>\n",
+         <h1>gort beside its peers</h1>\n<p class=\"machine\">{}{}</p>\n",
         escape(&about.date),
         about.runs,
         escape(&about.machine),
-        escape(&about.settings)
+        if about.settings.is_empty() { "" } else { "<br>" }.to_string() + &escape(&about.settings)
     );
     if about.quick {
         page.push_str(

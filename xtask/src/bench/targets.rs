@@ -131,10 +131,12 @@ pub(crate) fn render(records: &[Record]) -> String {
 }
 
 fn row(metric: &str, procs: usize, measured: &Measured<'_>) -> [String; 5] {
-    let verdict = match (measured.is_met(), measured.better) {
-        (true, _) => "met".to_string(),
-        (false, Better::Lower) => format!("missed, {:.0} % over", measured.short().max(1.0)),
-        (false, Better::Higher) => format!("missed, {:.0} % short", measured.short().max(1.0)),
+    let short = measured.short();
+    let verdict = match measured.better {
+        _ if measured.is_met() => "met".to_string(),
+        Better::Lower if short > 200.0 => format!("missed, {:.1} x the limit", short / 100.0 + 1.0),
+        Better::Lower => format!("missed, {:.0} % over", short.max(1.0)),
+        Better::Higher => format!("missed, {:.0} % short", short.max(1.0)),
     };
     [
         format!("{metric} {}", arrow(measured.better)),

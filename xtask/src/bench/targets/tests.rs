@@ -61,6 +61,11 @@ fn bounds() {
             Bound::Peers(&["go"], 0.499),
             &[["<= 0.50 x go", "0.50", "missed, 1 % over"]],
         ),
+        (
+            "spawn_join",
+            Bound::Value(10.0),
+            &[["<= 10.0 ns/task", "50.0", "missed, 5.0 x the limit"]],
+        ),
         ("tcp_echo", Bound::Peers(&["go"], 1.3), &[[">= 1.30 x go", "2.00", "met"]]),
         ("tcp_echo", Bound::Peers(&["go"], 2.5), &[[">= 2.50 x go", "2.00", "missed, 20 % short"]]),
         (
