@@ -1,12 +1,15 @@
 //! S5, `chan_mpmc`: eight coroutines send a million numbers each over one channel;
-//! eight others share them and add them up. may's channel is unbounded.
+//! eight others share them and add them up.
+//!
+//! may's channel is unbounded: a producer that never gives way would fill the memory
+//! with its million (twice the time). It yields after as many items as would have room.
 
 use std::time::Instant;
 
-use gort_bench_kit::parameters::chan_mpmc::{CONSUMERS, ITEMS, PRODUCERS};
+use gort_bench_kit::parameters::chan_mpmc::{CAPACITY, CONSUMERS, ITEMS, PRODUCERS};
 use gort_bench_kit::{Wrong, metric, per_op, verify};
-use may::go;
 use may::sync::mpmc::channel;
+use may::{coroutine, go};
 
 pub(crate) fn run() -> Result<(), Wrong> {
     let items = ITEMS.get();
@@ -19,6 +22,9 @@ pub(crate) fn run() -> Result<(), Wrong> {
             for item in producer * share..(producer + 1) * share {
                 if sender.send(item).is_err() {
                     break;
+                }
+                if (item + 1) % CAPACITY as u64 == 0 {
+                    coroutine::yield_now();
                 }
             }
         });

@@ -1,15 +1,16 @@
 //! S4, `chan_spsc`: one coroutine sends ten million numbers to another, which adds
-//! them up. may's channel is unbounded, which spares it every wait for room.
+//! them up.
 //!
-//! The consumer counts: when this channel closes while the receiver is about to wait,
+//! may's channel is unbounded, which spares it every wait for room; the producer yields
+//! after as many items as would have it, or it would fill the memory. The consumer counts: when this channel closes while the receiver is about to wait,
 //! nothing wakes the receiver.
 
 use std::time::Instant;
 
-use gort_bench_kit::parameters::chan_spsc::ITEMS;
+use gort_bench_kit::parameters::chan_spsc::{CAPACITY, ITEMS};
 use gort_bench_kit::{Wrong, metric, per_op, verify};
-use may::go;
 use may::sync::spsc::channel;
+use may::{coroutine, go};
 
 pub(crate) fn run() -> Result<(), Wrong> {
     let items = ITEMS.get();
@@ -19,6 +20,9 @@ pub(crate) fn run() -> Result<(), Wrong> {
         for item in 0..items {
             if sender.send(item).is_err() {
                 break;
+            }
+            if (item + 1) % CAPACITY as u64 == 0 {
+                coroutine::yield_now();
             }
         }
     });
