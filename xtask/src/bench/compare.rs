@@ -251,7 +251,13 @@ fn change<'a>(old: &[Record], new: &'a [Record], record: &'a Record) -> Option<C
         Some((peer, _, before, now)) => (Some(peer.system.as_str()), before, now),
         None => (None, Figure::alone(before)?, Figure::alone(record)?),
     };
-    let verdict = verdict(record.better, &before, &now);
+    let verdict = match verdict(record.better, &before, &now) {
+        // A peer alone shows how the machine has drifted, nothing about us.
+        Verdict::Slower | Verdict::Faster if to.is_none() && record.system != OURS => {
+            Verdict::Maybe
+        }
+        verdict => verdict,
+    };
     Some(Change { record, to, before, now, verdict })
 }
 

@@ -96,6 +96,15 @@ fn go_is_preferred_then_a_common_peer_then_the_medians() {
 }
 
 #[test]
+fn a_peer_alone_is_never_certain() {
+    let (same, slow) = ([1.0, 1.0, 1.0], [1.5, 1.5, 1.5]);
+    let (old, new) = (run(&same, &same), run(&slow, &slow));
+    assert_eq!(of_gort(&old, &new).0, Verdict::Unchanged);
+    assert_eq!(change(&old, &new, &new[1]).unwrap().verdict, Verdict::Maybe);
+    assert_eq!(change(&old[..1], &new[..1], &new[0]).unwrap().verdict, Verdict::Slower);
+}
+
+#[test]
 fn the_table_names_what_changed_and_counts_the_rest() {
     let old = sample();
     let mut new = sample();
