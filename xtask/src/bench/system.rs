@@ -20,10 +20,17 @@ pub(crate) struct System {
 /// Variables that change how a runtime behaves. A user's own settings must not
 /// slant the comparison.
 const CLEARED: &[&str] = &[
+    "GC_ENABLE_INCREMENTAL",
+    "GC_FREE_SPACE_DIVISOR",
+    "GC_INITIAL_HEAP_SIZE",
+    "GC_MARKERS",
+    "GC_NPROCS",
     "GODEBUG",
     "GOGC",
     "GOMEMLIMIT",
     "GOTRACEBACK",
+    "GORT_MALLOC",
+    "GORT_SCAVENGER",
     "LD_PRELOAD",
     "MALLOC_ARENA_MAX",
     "MALLOC_CONF",
