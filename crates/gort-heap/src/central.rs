@@ -81,6 +81,8 @@ impl List {
 pub(crate) struct Lists {
     pub(crate) partial: [List; 2],
     pub(crate) full: [List; 2],
+    /// Explicit kind: listed spans that are all free and wait.
+    pub(crate) waiting: u32,
 }
 
 /// One span class of one kind.
@@ -101,7 +103,7 @@ impl Central {
     pub(crate) const fn new() -> Self {
         const EMPTY: List = List { head: 0, len: 0 };
         Self {
-            lists: Lock::new(&RANK, Lists { partial: [EMPTY; 2], full: [EMPTY; 2] }),
+            lists: Lock::new(&RANK, Lists { partial: [EMPTY; 2], full: [EMPTY; 2], waiting: 0 }),
             counts: [AtomicU32::new(0), AtomicU32::new(0)],
         }
     }

@@ -17,7 +17,7 @@ use crate::class::{
 use crate::config::Kind;
 use crate::entry::Entry;
 use crate::inner::Inner;
-use crate::record::{CacheRec, Mag, WC, ZEROED, add};
+use crate::record::{CacheRec, Mag, WATCHED, WC, WC_AGE, ZEROED, add};
 use crate::side::Side;
 use crate::span::Span;
 use core::alloc::Layout;
@@ -60,6 +60,17 @@ pub(crate) fn equip(rec: &CacheRec, side: &Side) {
     for class in 1..CLASSES as u8 {
         rec.mags[span_class(class).index()].key.set(key(class, rec.tag.get()));
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_a_slot(entry: Entry, p: NonNull<u8>) -> ! {
+    let (class, span, owner) = (entry.class(), entry.span(), (entry.0 >> 16) as u16);
+    let size = class_size(class);
+    gort_sys::fatal!(
+        "H-10",
+        "free of {p:p}: not the start of a slot of class {class} ({size} bytes) in span {span}, owner {owner}"
+    );
 }
 
 impl<B: Backend> Cache<B> {
@@ -181,21 +192,18 @@ impl<B: Backend> Cache<B> {
 }
 
 impl<B: Backend> Inner<B> {
-    fn slot(&self, entry: Entry, p: NonNull<u8>) -> (&Span, usize) {
-        let span = self.spans.get(entry.span());
-        let offset = p.as_ptr() as usize - span.base();
+    /// Number of the slot of a small block in its span, from the entry of its page alone: the span's own line is written by
+    /// whoever takes and gives.
+    #[inline]
+    fn slot(entry: Entry, p: NonNull<u8>) -> usize {
+        let addr = p.as_ptr() as usize;
+        let first = (addr >> PAGE_SHIFT) - entry.offset();
+        let offset = addr - (first << PAGE_SHIFT);
         let i = slot_index(entry.class(), offset);
         if i * class_size(entry.class()) != offset {
-            gort_sys::fatal!(
-                "H-10",
-                "free of {p:p}: not the start of a slot of class {} ({} bytes) in span {}, owner {}",
-                entry.class(),
-                class_size(entry.class()),
-                entry.span(),
-                (entry.0 >> 16) as u16
-            );
+            not_a_slot(entry, p);
         }
-        (span, i)
+        i
     }
 
     /// Bytes of the slot or large object that begins at a doubtful address; 0 if none does.
@@ -293,7 +301,8 @@ impl<B: Backend> Inner<B> {
             if let Some(side) = self.side(Kind::Explicit) {
                 mag.wbase.set(side.ptr(span.base() + w * 64 * c.size()));
             }
-            mag.flags.set(if zeroed { ZEROED } else { 0 });
+            let watched = if self.modes.any() { WATCHED } else { 0 };
+            mag.flags.set(watched | if zeroed { ZEROED } else { 0 });
             mag.word.store(w as u16, Relaxed); // ORDER: Relaxed — one writer, this cache.
             mag.bits.store(bits, Relaxed); // ORDER: Relaxed — as above.
             let count = u64::from(bits.count_ones());
@@ -346,36 +355,36 @@ impl<B: Backend> Inner<B> {
 
     /// Gives `n` slots of an array back, a run of the same word at a time.
     fn give_array(&self, side: &Side, array: *const *mut u8, n: usize, class: u8) {
-        let mut run: Option<(&Span, usize, u64)> = None;
+        let mut run: Option<(u32, usize, u64)> = None;
         for k in 0..n {
             // SAFETY: H-10 — `n` entries are filled with slots of this class.
             let Some(p) = NonNull::new(unsafe { *array.add(k) }) else { continue };
             let entry = side.entry(side.page_of(p.as_ptr() as usize));
-            if entry.class() != class {
+            if entry.class() != class || entry.kind() != Kind::Explicit as u8 {
                 gort_sys::fatal!(
                     "H-10",
                     "slot {p:p} in the array of class {class} has class {}",
                     entry.class()
                 );
             }
-            let (span, i) = self.slot(entry, p);
+            let (span, i) = (entry.span(), Self::slot(entry, p));
             let (w, bit) = (i / 64, 1u64 << (i % 64));
             run = match run {
-                Some((s, word, bits)) if s.index() == span.index() && word == w => {
+                Some((s, word, bits)) if s == span && word == w => {
                     if bits & bit != 0 {
-                        gort_sys::fatal!("H-1", "double free of {p:p}");
+                        gort_sys::fatal!("H-1", "double free of {p:p}, class {class}");
                     }
                     Some((s, word, bits | bit))
                 }
                 Some((s, word, bits)) => {
-                    self.give(s, word, bits, true);
+                    self.give(self.spans.get(s), word, bits, true);
                     Some((span, w, bit))
                 }
                 None => Some((span, w, bit)),
             };
         }
         if let Some((s, word, bits)) = run {
-            self.give(s, word, bits, true);
+            self.give(self.spans.get(s), word, bits, true);
         }
     }
 
@@ -452,8 +461,7 @@ impl<B: Backend> Inner<B> {
         mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
     }
 
-    /// A free of what is not in this cache's span.
-    #[cold]
+    /// A free of what is not in this cache's span. Taken for each block that comes from another thread, so it is not cold.
     #[inline(never)]
     pub(crate) fn explicit_free_elsewhere(
         &self,
@@ -495,7 +503,7 @@ impl<B: Backend> Inner<B> {
 
     fn explicit_give(&self, side: &Side, entry: Entry, p: NonNull<u8>, class: u8) {
         self.check_entry(side, entry, p, class);
-        let (span, i) = self.slot(entry, p);
+        let (span, i) = (self.spans.get(entry.span()), Self::slot(entry, p));
         if self.modes.any() {
             self.debug_give(span, i, p);
         }
@@ -503,10 +511,16 @@ impl<B: Backend> Inner<B> {
     }
 
     /// What a free says must be what the page says.
+    #[inline]
     fn check_entry(&self, _: &Side, entry: Entry, p: NonNull<u8>, class: u8) {
-        if entry.kind() == Kind::Explicit as u8 && entry.class() == class {
-            return;
+        if entry.kind() != Kind::Explicit as u8 || entry.class() != class {
+            self.wrong_entry(entry, p, class);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wrong_entry(&self, entry: Entry, p: NonNull<u8>, class: u8) -> ! {
         let (is, owner) = (entry.class(), (entry.0 >> 16) as u16);
         if entry.kind() != Kind::Explicit as u8 {
             let kind = entry.kind();
@@ -525,8 +539,7 @@ impl<B: Backend> Inner<B> {
     }
 
     /// A free of a slot whose span carries another cache's tag.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn explicit_free_other(
         &self,
         rec: &CacheRec,
@@ -539,9 +552,17 @@ impl<B: Backend> Inner<B> {
             return self.explicit_give(side, entry, p, class);
         }
         self.check_entry(side, entry, p, class);
-        let (span, i) = self.slot(entry, p);
-        let (index, w, bit) = (span.index(), (i / 64) as u32, 1u64 << (i % 64));
-        let wc = &rec.wc[(index ^ w << 2) as usize % WC];
+        let i = Self::slot(entry, p);
+        let (index, w, bit) = (entry.span(), (i / 64) as u32, 1u64 << (i % 64));
+        let age = rec.wc_age.get() + 1;
+        rec.wc_age.set(age);
+        if age >= WC_AGE {
+            self.flush_combined(rec);
+            rec.wc_age.set(1);
+        }
+        // A multiplication spreads the spans, which are numbered in the order of their making.
+        let at = (index.wrapping_mul(8).wrapping_add(w)).wrapping_mul(0x9e37_79b1) >> 25;
+        let wc = &rec.wc[at as usize % WC];
         // ORDER: Relaxed, all — one writer, this cache; statistics read them.
         let (held, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
         if held == index && wc.word.get() == w {
@@ -561,6 +582,9 @@ impl<B: Backend> Inner<B> {
 
     /// Empties the write-combining buffer.
     pub(crate) fn flush_combined(&self, rec: &CacheRec) {
+        if rec.wc_age.replace(0) == 0 {
+            return;
+        }
         for wc in &rec.wc {
             // ORDER: Relaxed, all — one writer, this cache.
             let (span, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
@@ -586,6 +610,7 @@ impl<B: Backend> Inner<B> {
                 self.give_array(side, lo, n, class);
                 let (held, bits) = (mag.span.load(Relaxed), mag.bits.load(Relaxed));
                 if held == 0 {
+                    self.release_waiting(class);
                     continue;
                 }
                 let span = self.spans.get(held);
@@ -596,6 +621,7 @@ impl<B: Backend> Inner<B> {
                 }
                 mag.span.store(0, Relaxed); // ORDER: Relaxed — as above.
                 self.drop_held(span);
+                self.release_waiting(class);
             }
         }
         self.flush_pages(rec);

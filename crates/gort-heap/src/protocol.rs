@@ -7,6 +7,7 @@
 //!                                                               PARTIAL, and all free   → emptied
 //! detach   by the holder   CAS: HELD and count <= 0 → FULL; fails if there are bits again
 //! drop     by the holder   under the lock: HELD → FULL, PARTIAL (linked) or FREE
+//! emptied  under the lock  still PARTIAL and all free: one such span per class waits in its list, others are released
 //! ```
 //! A slot is counted only after its bit is visible, so a count of n means that no giver is between its two steps; only then
 //! may the pages go. After its addition a giver touches the span only under the central's lock, and only if the
@@ -94,6 +95,33 @@ impl<B: Backend> Inner<B> {
             && st.state() == State::Partial
             && st.count() == span.n() as i32
         {
+            // ORDER: Relaxed, both — under the list's lock.
+            if span.waits.load(Relaxed) != 0 {
+                return;
+            }
+            if lists.waiting == 0 {
+                // One waits for the next taker: a class that goes up and down keeps its pages.
+                span.waits.store(1, Relaxed);
+                lists.waiting = 1;
+                return;
+            }
+            lists.partial[0].remove(&self.spans, span);
+            drop(lists);
+            self.release_span(span, Kind::Explicit);
+        }
+    }
+
+    /// Releases the span of a class that waits, if there is one.
+    pub(crate) fn release_waiting(&self, class: u8) {
+        let mut lists = self.central_explicit[class as usize].lock();
+        if lists.waiting == 0 {
+            return;
+        }
+        // ORDER: Relaxed, both — under the list's lock.
+        let span = lists.partial[0].iter(&self.spans).find(|s| s.waits.load(Relaxed) != 0);
+        if let Some(span) = span {
+            span.waits.store(0, Relaxed);
+            lists.waiting = 0;
             lists.partial[0].remove(&self.spans, span);
             drop(lists);
             self.release_span(span, Kind::Explicit);
@@ -153,6 +181,10 @@ impl<B: Backend> Inner<B> {
             }
             None => list.pop(&self.spans)?,
         };
+        // ORDER: Relaxed — under the list's lock.
+        if span.waits.swap(0, Relaxed) != 0 {
+            lists.waiting = 0;
+        }
         let mut st = span.state();
         // ORDER: AcqRel — one order for all changes of the word.
         while let Err(now) =

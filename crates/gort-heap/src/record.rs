@@ -16,6 +16,8 @@ use gort_fixalloc::Chunk;
 pub(crate) const COLOURED: u16 = 1;
 /// The borrowed word's slots are known to be zero.
 pub(crate) const ZEROED: u16 = 2;
+/// A mode is on that wants to see each slot.
+pub(crate) const WATCHED: u16 = 4;
 
 /// One cache line per span class.
 #[derive(Debug)]
@@ -48,8 +50,10 @@ pub(crate) struct Wc {
     pub(crate) bits: AtomicU64,
 }
 
-/// Slots of the write-combining buffer.
-pub(crate) const WC: usize = 16;
+/// Slots of the write-combining buffer: several words of each class that a neighbour is likely to send at a time.
+pub(crate) const WC: usize = 128;
+/// Foreign frees after which the buffer is emptied, so that a thread that only frees keeps little from others.
+pub(crate) const WC_AGE: u32 = 2048;
 
 /// A cache's memory.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub(crate) struct CacheRec {
     /// Bytes borrowed ever.
     pub(crate) bytes: AtomicU64,
     pub(crate) wc: [Wc; WC],
+    /// Foreign frees since the buffer was empty.
+    pub(crate) wc_age: Cell<u32>,
     pub(crate) pages: [AtomicU64; 3],
     pub(crate) stash: Cell<[u32; STASH]>,
     pub(crate) stashed: AtomicU32,
@@ -132,6 +138,7 @@ impl CacheRec {
             bytes: AtomicU64::new(0),
             wc: [const { Wc { span: AtomicU32::new(0), word: Cell::new(0), bits: AtomicU64::new(0) } };
                 WC],
+            wc_age: Cell::new(0),
             pages: [const { AtomicU64::new(0) }; 3],
             stash: Cell::new([0; STASH]),
             stashed: AtomicU32::new(0),

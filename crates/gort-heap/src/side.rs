@@ -91,6 +91,8 @@ pub(crate) struct Side {
     shift: u32,
     range: Option<PageRange>,
     pub(crate) entries: SparseArray<AtomicU64>,
+    /// All entries can be read, mapped or not.
+    readable: bool,
     index: SparseArray<AtomicPtr<AtomicU64>>,
     pub(crate) rows: Option<Rows>,
     pub(crate) grow: Lock<Grow>,
@@ -132,8 +134,15 @@ impl Side {
     ) -> Result<Self, MemError> {
         let base = range.map_or(0, |r| r.addr());
         let pages = 1usize << (shift - PAGE_SHIFT);
-        let mut made =
-            Made { entries: None, index: None, pages: None, marks: None, scans: None, ptrs: None };
+        let mut made = Made {
+            readable: false,
+            entries: None,
+            index: None,
+            pages: None,
+            marks: None,
+            scans: None,
+            ptrs: None,
+        };
         if let Err(e) = made.fill(b, pages, marks, &stat) {
             made.undo(b, &stat);
             if let Some(r) = range {
@@ -157,6 +166,7 @@ impl Side {
             shift,
             range,
             entries,
+            readable: made.readable,
             index,
             rows,
             grow: Lock::new(&GROW, grow),
@@ -246,6 +256,18 @@ impl Side {
         // SAFETY: SPARSE-1 — entries are mapped with their arena, and the caller knows a page of it.
         let cell = unsafe { &*self.entries.at(page) };
         Entry(cell.load(Ordering::Acquire)) // ORDER: Acquire ⇐ `set_entry`: the span's fields.
+    }
+
+    /// The entry of a doubtful address: that of nobody if it is not ours.
+    #[inline]
+    pub(crate) fn entry_of(&self, addr: usize) -> Entry {
+        if self.readable && addr.wrapping_sub(self.base) >> self.shift == 0 {
+            return self.entry(self.page_of(addr));
+        }
+        match self.page_if_ours(addr) {
+            Some(page) if self.entries.is_mapped(page) => self.entry(page),
+            _ => Entry::NONE,
+        }
     }
 
     /// Where the entry of the page at address 0 would be: `table[addr >> 13]` is the entry of a page of the side.
@@ -359,6 +381,7 @@ impl Side {
 
 /// The tables of a side while it is being made: some may be missing.
 struct Made {
+    readable: bool,
     entries: Option<SparseArray<AtomicU64>>,
     index: Option<SparseArray<AtomicPtr<AtomicU64>>>,
     pages: Option<PageAlloc>,
@@ -378,7 +401,7 @@ impl Made {
         self.entries = Some(SparseArray::reserve(b, pages, c"gort: page table", &stat.tables)?);
         if !marks && let Some(entries) = &self.entries {
             // A free of a foreign address finds an entry that belongs to nobody, and is reported.
-            entries.make_readable(b);
+            self.readable = entries.make_readable(b);
         }
         self.index = Some(SparseArray::reserve(
             b,

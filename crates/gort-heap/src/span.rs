@@ -107,7 +107,8 @@ pub(crate) struct Span {
     pub(crate) owner: AtomicU32,
     /// Word of free bits to look at next, by the holder.
     pub(crate) cursor: AtomicU32,
-    _pad: u32,
+    /// Not 0: listed, all free, and kept for the next taker. Under its list's lock.
+    pub(crate) waits: AtomicU32,
     /// List of specials; the low bit is its lock.
     pub(crate) specials: AtomicUsize,
     /// For the layer above.
@@ -160,6 +161,7 @@ impl Span {
         self.words.store(words, Relaxed);
         self.cursor.store(0, Relaxed);
         self.owner.store(0, Relaxed);
+        self.waits.store(0, Relaxed);
     }
 
     fn inline_words(&self) -> *mut AtomicU64 {

@@ -5,7 +5,7 @@
 
 use super::{slow, word};
 use crate::class::{FINE, MAX_SMALL, PAGE_SHIFT};
-use crate::record::{CacheRec, Mag, add};
+use crate::record::{CacheRec, Mag, WATCHED, add};
 use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -52,13 +52,27 @@ fn pop(rec: &CacheRec, place: usize, size: usize, align: usize) -> *mut u8 {
     let mag = mag(rec, place);
     let top = own(&mag.top);
     if top == own(&mag.lo) {
-        return slow::alloc(size, align);
+        return next(size, align, rec, place);
     }
     let top = top.wrapping_sub(1);
     mag.top.store(top, Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
     add(&mag.pops, 1);
     // SAFETY: H-10 — between `lo` and `top` lie free slots of this class.
     unsafe { *top }
+}
+
+/// The next slot of the borrowed word; where there is none, the slow way.
+#[inline(never)]
+fn next(size: usize, align: usize, rec: &CacheRec, place: usize) -> *mut u8 {
+    let mag = mag(rec, place);
+    let bits = mag.bits.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
+    if bits == 0 || mag.flags.get() & WATCHED != 0 {
+        return slow::alloc(size, align);
+    }
+    mag.bits.store(bits & (bits - 1), Relaxed); // ORDER: Relaxed — as above.
+    let at = bits.trailing_zeros() as usize * mag.elem.get() as usize;
+    // SAFETY: H-1 — a set bit is a slot of the held span, on loan to this cache.
+    unsafe { mag.wbase.get().add(at) }
 }
 
 /// Memory for a size and an alignment of 8 at most, or null.

@@ -117,8 +117,9 @@ impl Process {
 pub(crate) struct Lease {
     rec: &'static CacheRec,
     heap: &'static Heap<Linux>,
-    /// From the pool, for one operation.
-    lent: bool,
+    /// Not 0: from the pool, for one operation. A whole word: the value goes through memory, and a byte would be read back
+    /// as part of a word, which waits.
+    lent: usize,
 }
 
 impl Lease {
@@ -131,7 +132,7 @@ impl Lease {
             Some(heap) if rec.process.get() => {
                 rec.busy.set(true);
                 compiler_fence(Release); // ORDER: Release — the mark is there before anything that a fork could tear.
-                Some(Lease { rec, heap, lent: false })
+                Some(Lease { rec, heap, lent: 0 })
             }
             _ => Self::open(rec),
         }
@@ -147,8 +148,8 @@ impl Lease {
         // SAFETY: H-14 — records live as long as their heap, and that is the process's.
         let rec: &'static CacheRec = unsafe { rec.as_ref() };
         crate::explicit::equip(rec, side);
-        let lent = core::ptr::eq(word, word::DEAD.record());
-        if !lent {
+        let lent = usize::from(core::ptr::eq(word, word::DEAD.record()));
+        if lent == 0 {
             rec.process.set(true);
             // First the word: the C library may allocate to remember the mark.
             word::set(NonNull::from(rec));
@@ -175,7 +176,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         compiler_fence(Release); // ORDER: Release — everything is in order before the mark goes.
         self.rec.busy.set(false);
-        if self.lent {
+        if self.lent != 0 {
             self.inner().close_record(NonNull::from(self.rec));
         }
     }

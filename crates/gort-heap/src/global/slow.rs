@@ -73,11 +73,7 @@ pub(super) fn alloc_zeroed(l: Layout) -> *mut u8 {
 
 /// The page entry of a doubtful address.
 fn entry_of(inner: &Inner<Linux>, addr: usize) -> Entry {
-    let Some(side) = inner.side(Kind::Explicit) else { return Entry::NONE };
-    match side.page_if_ours(addr) {
-        Some(page) if side.entries.is_mapped(page) => side.entry(page),
-        _ => Entry::NONE,
-    }
+    inner.side(Kind::Explicit).map_or(Entry::NONE, |side| side.entry_of(addr))
 }
 
 /// Gives a block back that the fast path did not take.
