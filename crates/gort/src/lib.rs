@@ -45,6 +45,11 @@ pub use gort_macros::{main, test};
 pub use gort_sched::{JoinHandle, block_on, go, goroutine_local};
 pub use gort_sync::{select, select_biased};
 
+/// The heap as a `#[global_allocator]`, and its figures.
+pub mod alloc {
+    pub use gort_heap::{ClassStats, GortAlloc, HeapStats};
+}
+
 /// Goroutines in the shape of [`std::thread`].
 pub mod thread {
     pub use gort_sched::JoinHandle;
