@@ -12,6 +12,9 @@ use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+/// Places in the line of a listener; the system may give fewer.
+const LINE: i32 = 4096;
+
 /// A TCP connection; [`std::net::TcpStream`] for goroutines and plain threads.
 pub struct TcpStream(Io<std::net::TcpStream>);
 
@@ -156,6 +159,8 @@ impl TcpListener {
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
         resolve::each(addr, |addr| {
             let socket = std::net::TcpListener::bind(addr)?;
+            // std asks for 128 places, after which a burst of clients waits a second for its next try.
+            socket2::SockRef::from(&socket).listen(LINE)?;
             socket.set_nonblocking(true)?;
             Ok(Self::wrap(socket))
         })
