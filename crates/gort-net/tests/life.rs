@@ -90,7 +90,7 @@ fn who_waits_with_a_strange_poller() {
     second.join().expect("the second scheduler");
 }
 
-/// While nobody else runs, timers are kept to well below a millisecond, sockets or not.
+/// Sleeps end beside a socket that somebody waits for, by the poller.
 #[test]
 fn timers_beside_sockets() {
     testing::run(1, || {
