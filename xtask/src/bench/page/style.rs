@@ -2,7 +2,7 @@
 
 /// Two sets of colours, one layout: a column of cards, and below 700 pixels rows in two lines.
 pub(super) const SHEET: &str = r#"
-:root{--paper:#fbfaf8;--card:#fff;--ink:#1d2126;--soft:#5c6570;--line:#e3e1dc;--track:#f0eeea;--ours:#0b6e5b;--peer:#8d96a0;--best:#4d5864;--accent:#0b6e5b;--warn:#8a4b00}
+:root{--paper:#fbfaf8;--card:#fff;--ink:#1d2126;--soft:#5c6570;--line:#e3e1dc;--track:#f0eeea;--ours:#0b6e5b;--peer:#7f8893;--best:#4d5864;--accent:#0b6e5b;--warn:#8a4b00}
 @media (prefers-color-scheme:dark){:root{--paper:#14171a;--card:#1b1f24;--ink:#e8eaed;--soft:#a3adb8;--line:#2c323a;--track:#242a31;--ours:#3fc7a6;--peer:#6c7784;--best:#aab5c1;--accent:#54d3b3;--warn:#f0b35f}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}

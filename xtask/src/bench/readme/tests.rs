@@ -43,6 +43,23 @@ fn this_readme_has_them() {
 }
 
 #[test]
+fn a_file_is_updated_in_place_and_left_alone_on_errors() {
+    let file = std::env::temp_dir().join(format!("gort-readme-{}.md", std::process::id()));
+    fs::write(&file, format!("# x\n{BEGIN}\n{END}\ny\n")).unwrap();
+    update(&file, &sample(), &ABOUT).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with(&format!("# x\n{BEGIN}\ngort / peer, medians of 3")), "{text}");
+    assert!(text.ends_with(&format!("|\n{END}\ny\n")), "{text}");
+    let error = update(&file, &[], &ABOUT).unwrap_err();
+    assert!(error.to_string().ends_with(": there are no figures for it"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    fs::write(&file, "no markers\n").unwrap();
+    assert_eq!(update(&file, &sample(), &ABOUT).unwrap_err().status(), 4);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "no markers\n");
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
 fn rows_name_metrics_that_exist() {
     let metrics = || WORKLOADS.iter().flat_map(|w| w.cases).flat_map(|c| c.metrics);
     for (metric, _) in ROWS {
