@@ -2,8 +2,9 @@
 //! them up.
 //!
 //! may's channel is unbounded, which spares it every wait for room; the producer yields
-//! after as many items as would have it, or it would fill the memory. The consumer counts: when this channel closes while the receiver is about to wait,
-//! nothing wakes the receiver.
+//! after as many items as would have it, or it would fill the memory. The consumer
+//! counts: when this channel closes while the receiver is about to wait, nothing wakes
+//! the receiver.
 
 use std::time::Instant;
 
