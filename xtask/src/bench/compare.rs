@@ -26,6 +26,10 @@ const NOTABLE: f64 = 1.1;
 /// With fewer runs a range says nothing, and a change is a `maybe` at best.
 const ENOUGH: usize = 3;
 
+/// From so many runs on, the smallest and the largest are not looked at: one that was
+/// disturbed must not hide what all the others show. (The median stays the same.)
+const TRIMMED: usize = 5;
+
 /// Reads what an earlier `--json` wrote.
 pub(crate) fn read(file: &Path) -> Result<Vec<Record>, Failure> {
     let wrong =
@@ -112,8 +116,11 @@ struct Figure {
 
 impl Figure {
     fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let values: Vec<f64> = values.filter(|v| v.is_finite() && *v > 0.0).collect();
-        Some(Self { spread: spread::of(&values)?, runs: values.len() })
+        let mut values: Vec<f64> = values.filter(|v| v.is_finite() && *v > 0.0).collect();
+        let runs = values.len();
+        values.sort_by(f64::total_cmp);
+        let kept = if runs >= TRIMMED { &values[1..runs - 1] } else { &values[..] };
+        Some(Self { spread: spread::of(kept)?, runs })
     }
 
     fn relative(of: &Record, to: &Record) -> Option<Self> {

@@ -55,6 +55,9 @@ fn verdicts() {
         // Ranges that touch overlap.
         (Lower, &[1.0, 1.1, 1.2], &[1.2, 1.3, 1.4], Maybe),
         (Lower, &[0.5, 1.0, 3.0], &[1.4, 1.5, 1.6], Maybe),
+        // Of five, one that was disturbed on each side hides nothing; two do.
+        (Lower, &[1.0, 1.0, 1.01, 0.99, 1.6], &[1.5, 1.52, 1.49, 1.51, 1.0], Slower),
+        (Lower, &[1.0, 1.0, 1.01, 1.6, 1.6], &[1.5, 1.52, 1.49, 1.51, 1.5], Maybe),
         // Too few runs for a range.
         (Lower, &[1.0], &[1.5], Maybe),
         (Lower, &[1.0, 1.0], &[1.5, 1.5, 1.5], Maybe),
