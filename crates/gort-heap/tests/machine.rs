@@ -132,7 +132,12 @@ impl<B: Backend> Machine<B> {
                 unsafe { self.explicit(cache).dealloc(p, live.layout) };
             }
             Op::Realloc { cache, which, size } => {
-                let Some(at) = self.pick(which) else { return };
+                // Large ones among themselves: they grow, shrink and move where they lie.
+                let large =
+                    self.live.iter().filter(|(_, l)| size > 32768 && l.layout.size() > 32768);
+                let large: Vec<usize> = large.map(|(at, _)| *at).collect();
+                let large = large.get(which % large.len().max(1)).copied();
+                let Some(at) = large.or_else(|| self.pick(which)) else { return };
                 let live = self.live.remove(&at).unwrap();
                 let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
                 let before = self.heap.stats().mallocs;
