@@ -32,6 +32,7 @@
 
 mod cache_depth;
 mod giving_back;
+mod map;
 mod pauses;
 mod percent;
 mod report;
@@ -54,6 +55,7 @@ const EXPERIMENTS: &[(&str, Experiment)] = &[
     ("pauses", pauses::run),
     ("giving_back", giving_back::run),
     ("percent", percent::run),
+    ("map", map::run),
 ];
 
 // EXPERIMENT-1 makes it sound.

@@ -1,5 +1,5 @@
 //! What goroutines use to talk and to wait for each other: channels, `select!`, [`Mutex`],
-//! [`Condvar`], [`WaitGroup`], [`Semaphore`], [`sleep`].
+//! [`Condvar`], [`WaitGroup`], [`Semaphore`], [`sleep`]; and a [`Map`] that many read.
 //!
 //! Channels have the interface of crossbeam-channel 0.5, locks that of `std::sync`. Whoever has
 //! to wait parks: a goroutine gives its processor to another, a plain thread sleeps. One channel
@@ -43,18 +43,26 @@
 //! - LAND-1 A landing's heap room has the layout that it was allocated with, not of size 0.
 //! - ONCE-1 A once cell's value is written by the one run, and shared only after it.
 //! - MUTEX-DATA The data of a mutex is reached by its holder only.
+//! - MAP-1 What a task reaches in a map while it is pinned is alive until it unpins: a node is
+//!   retired after it was unlinked, and freed after all who were pinned then have unpinned.
+//! - MAP-2 What a map's root slot leads to is changed under its stripe's lock only, and only
+//!   where a walk under that lock has come to; an unlinked node does not change any more.
+//! - MAP-3 Who unlinks a node of a map, and nobody else, retires it, and once; what was never
+//!   linked is its maker's.
+//! - MAP-4 A map's root, once it has one, stays until the map is dropped.
 //!
 //! # Locks
-//! Each object has one `RawLock` around its queue, of layer `SYNC`. Under it nobody waits, wakes
+//! Each object has one `RawLock` around its queue, of layer `SYNC`; a map has one for each stripe. Under it nobody waits, wakes
 //! or runs the user's code. A select takes several channels' locks, in the order of their
 //! addresses.
 //!
 //! # Read in this order
 //! `waiter` → `chan/base` → `chan/steps` → `chan/ops` → `select/engine` → `select/operation` →
-//! `raw_mutex` → the rest
+//! `raw_mutex` → `map` (`map/node` → `map/pin` → `map/root`) → the rest
 
 mod chan;
 mod condvar;
+mod map;
 mod mutex;
 mod once;
 mod rank;
@@ -71,6 +79,7 @@ pub use chan::{
     TrySendError, after, at, bounded, never, tick, unbounded,
 };
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use map::{Iter as MapIter, Map};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceLock, OnceState};
 #[doc(hidden)]

@@ -72,10 +72,10 @@ pub mod channel {
     };
 }
 
-/// Locks with the interface of [`std::sync`], and Go's `WaitGroup`.
+/// Locks with the interface of [`std::sync`], and Go's `WaitGroup` and `Map`.
 pub mod sync {
     pub use gort_sync::{
-        Condvar, Mutex, MutexGuard, Once, OnceLock, OnceState, Semaphore, WaitGroup,
+        Condvar, Map, MapIter, Mutex, MutexGuard, Once, OnceLock, OnceState, Semaphore, WaitGroup,
         WaitTimeoutResult,
     };
     pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};

@@ -117,4 +117,12 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         x: linear("seconds"),
         y: linear("MiB of heap; percent"),
     },
+    Experiment {
+        name: "map",
+        row: "BENCH-9",
+        about: "a map of 100,000 keys under eight tasks, and the first write to a new one",
+        settings: &[Setting::new(2, "map"), Setting::new(2, "locked")],
+        x: logarithmic("reads for each write"),
+        y: logarithmic("million operations per second"),
+    },
 ];
