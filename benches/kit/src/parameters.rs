@@ -218,7 +218,8 @@ pub mod binary_trees {
 /// `random.below(own number)`, none for node 0), padding; a table roots every
 /// 64th (`gc_mark_full`: twice the nodes, each rooted). Building is not timed;
 /// then so many forced collections are. `gc_mark` or `gc_mark_full`,
-/// ms/collection; `gc_mark_rate`, MB/s of marked bytes.
+/// ms/collection; `gc_mark_rate`, MB/s: the bytes of the reachable nodes (64 each,
+/// in every system) over that time.
 pub mod gc_mark {
     use super::Size;
     /// Nodes of `gc_mark`.
@@ -227,6 +228,11 @@ pub mod gc_mark {
     pub const NODES_FULL: Size = Size::new(16 << 20, 128 << 10);
     /// Every how many nodes one is rooted.
     pub const STEP: u64 = 64;
+    /// Nodes of `gc_mark` that the rooted ones lead to: the same graph in every program,
+    /// since all draw the same numbers.
+    pub const REACHABLE: Size = Size::new(3_266_520, 25_642);
+    /// Bytes of a node, without what a system adds to it.
+    pub const NODE_BYTES: u64 = 64;
     /// Pointers of a node.
     pub const POINTERS: usize = 4;
     /// Collections.

@@ -4,7 +4,9 @@
 use std::time::Instant;
 
 use gc_arena::{Arena, Collect, Gc, Rootable};
-use gort_bench_kit::parameters::gc_mark::{COLLECTIONS, NODES, NODES_FULL, POINTERS, STEP};
+use gort_bench_kit::parameters::gc_mark::{
+    COLLECTIONS, NODE_BYTES, NODES, NODES_FULL, POINTERS, REACHABLE, STEP,
+};
 use gort_bench_kit::{Random, Wrong, metric, millis, verify};
 
 /// 64 bytes of its own.
@@ -45,8 +47,10 @@ fn run(name: &str, nodes: u64, step: u64) -> Result<(), Wrong> {
     for _ in 0..COLLECTIONS {
         arena.finish_cycle();
     }
+    let reachable = if step == 1 { nodes } else { REACHABLE.get() };
+    let bytes = reachable * NODE_BYTES;
     let each = millis(start.elapsed()) / COLLECTIONS as f64;
-    let live = arena.metrics().total_gc_count() * size_of::<Node<'_>>();
+    let left = arena.metrics().total_gc_count() as u64;
 
     let (sum, wrong) = arena.mutate(|_, table| {
         let late = |node: &Gc<'_, Node<'_>>| {
@@ -57,7 +61,8 @@ fn run(name: &str, nodes: u64, step: u64) -> Result<(), Wrong> {
     let rooted = nodes / step;
     verify("pointers that do not lead to an earlier node", wrong as u64, 0)?;
     verify("sum of the rooted nodes", sum, step * (rooted * (rooted - 1) / 2))?;
+    verify("number of nodes left", left, reachable)?;
     metric(name, each, "ms/collection");
-    metric(&format!("{name}_rate"), live as f64 / each / 1e3, "MB/s");
+    metric(&format!("{name}_rate"), bytes as f64 / each / 1e3, "MB/s");
     Ok(())
 }
