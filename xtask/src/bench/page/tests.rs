@@ -3,9 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::bench::machine;
 use crate::bench::record::tests::sample;
-use crate::bench::workload::{Case, Origin};
 
 fn about() -> About {
     About {
@@ -85,45 +83,6 @@ fn a_quick_run_says_so() {
     let quick = About { quick: true, runs: 1, ..about() };
     let page = render(&sample(), &quick);
     assert!(page.contains("A quick run") && page.contains("1 alternating run of each"));
-}
-
-/// A page of an earlier run's JSON, to look at: what the JSON does not hold is made up.
-#[test]
-#[ignore = "for looking at: BENCH_JSON=old.json BENCH_HTML=page.html"]
-fn draw() {
-    let text = std::fs::read_to_string(std::env::var("BENCH_JSON").unwrap()).unwrap();
-    let mut records: Vec<Record> = serde_json::from_str(&text).unwrap();
-    for (at, record) in records.iter_mut().enumerate() {
-        let workload = WORKLOADS.iter().find(|w| w.name == record.workload).unwrap();
-        let of = |case: &&Case| case.metrics.iter().any(|m| m.name == record.metric);
-        let case = workload.cases.iter().find(of).unwrap();
-        let metric = case.metrics.iter().find(|m| m.name == record.metric).unwrap();
-        record.case = case.name;
-        record.kind = match metric.origin {
-            _ if metric.main => Kind::Main,
-            Origin::Cpu => Kind::Cpu,
-            _ => Kind::Peak,
-        };
-        if ["timers_late_max", "hog_late_max", "gc_latency_max"].contains(&metric.name) {
-            // Two humps up to the maximum.
-            let hump = |x: f64, at: f64| (10.0 * (-(x - at) * (x - at)).exp()).exp() as u64;
-            let (end, shift) = (record.median.max(1.0).ln(), (at % 5) as f64 / 3.0);
-            let counts = (0..120).map(|step| f64::from(step) / 120.0 * end);
-            let count = |x: f64| hump(x, end / 3.0 + shift) + hump(x, end * 0.9) / 5000;
-            record.distribution = counts.map(|x| (x.exp(), count(x).saturating_sub(1))).collect();
-            record.distribution.push((record.median, 1));
-        }
-    }
-    let mut about = about();
-    (about.machine, about.settings) = (machine::describe(), settings::describe());
-    about.systems.clear();
-    for record in &records {
-        let system = (record.system.clone(), record.version.clone());
-        if !about.systems.contains(&system) {
-            about.systems.push(system);
-        }
-    }
-    std::fs::write(std::env::var("BENCH_HTML").unwrap(), render(&records, &about)).unwrap();
 }
 
 proptest! {
