@@ -207,7 +207,7 @@ pub fn sleep(duration: Duration) {
 
 /// Waits until a moment.
 pub fn sleep_until(deadline: Instant) {
-    sleep(deadline.saturating_duration_since(Instant::now()));
+    park::sleep_until(clock::nanos_at(deadline));
 }
 
 /// Whether the calling goroutine unwinds.
@@ -564,7 +564,8 @@ where
         // The exit of a scope cannot be cancelled: a shutdown is acted on afterwards.
         let parked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(park));
         if parked.is_err() {
-            gort_sys::thread::yield_os();
+            // Its goroutines may be bound to this thread.
+            yield_now();
         }
     }
     match result {

@@ -9,9 +9,9 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sys::clock;
 use gort_sys::lock::RawLock;
 use std::sync::{LockResult, PoisonError};
-use std::time::Instant;
 
 /// Waiting for a condition that others make true under a [`Mutex`](crate::Mutex).
 ///
@@ -110,12 +110,12 @@ impl Condvar {
         limit: Duration,
         mut condition: impl FnMut(&mut T) -> bool,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        let start = Instant::now();
+        let start = clock::now();
         loop {
             if !condition(&mut *guard) {
                 return Ok((guard, WaitTimeoutResult(false)));
             }
-            let Some(left) = limit.checked_sub(start.elapsed()) else {
+            let Some(left) = limit.checked_sub(clock::now().duration_since(start)) else {
                 return Ok((guard, WaitTimeoutResult(true)));
             };
             guard = self.wait_timeout(guard, left)?.0;

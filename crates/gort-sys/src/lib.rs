@@ -23,6 +23,7 @@
 //! - MEM-2   A range is touched, mapped or unmapped only by the owner of its reservation.
 //! - NOTE-1  A wake that comes before the sleep makes the sleep return at once.
 //! - LOCK-1  The data of a `Lock` is reached only between its acquire and its release.
+//! - CLOCK-1 A thread's virtual clock is alive while the thread's word names it.
 //! - RANK-1  The table of lock names holds nothing but pointers to constants.
 //! - SYS-ERRNO `errno` is read right after the call that set it, on the same thread.
 //! - SYS-FUTEX A futex call borrows its word, or uses its address as a key and no more.

@@ -11,7 +11,7 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Word `I` of the calling thread: 0 the scheduler's M, 1 the heap's cache, 2 the ranks of held
-/// locks (debug builds), 3 free. Null at first.
+/// locks (debug builds), 3 its virtual clock. Null at first.
 #[derive(Debug)]
 pub struct ThreadWord<const I: usize>;
 

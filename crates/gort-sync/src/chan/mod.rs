@@ -64,7 +64,7 @@ fn pair<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
 /// }
 /// ```
 pub fn after(duration: Duration) -> Receiver<Instant> {
-    match Instant::now().checked_add(duration) {
+    match gort_sys::clock::now().checked_add(duration) {
         Some(when) => at(when),
         None => never(),
     }
@@ -78,7 +78,7 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 /// A receiver of a message every `duration`: the instant at which it was due. Messages that
 /// nobody receives in time are left out.
 pub fn tick(duration: Duration) -> Receiver<Instant> {
-    match Instant::now().checked_add(duration) {
+    match gort_sys::clock::now().checked_add(duration) {
         Some(_) => Receiver::new(Flavor::Clock(Arc::new(Clockwork::every(duration)))),
         None => never(),
     }
