@@ -17,14 +17,18 @@
 //!
 //! # Invariants
 //! - MALLOC-1 A pointer that C passes came from here, is null, or makes the caller's program wrong.
+//! - MALLOC-2 What is passed on to the C library is what its function asks for: strings that end in 0, the caller's streams.
 //!
 //! # Locks
 //! None of its own.
 //!
 //! # Read in this order
-//! This page → [`sizes`] → [`figures`]
+//! This page → [`sizes`] → [`figures`] → [`glibc`] → [`deepbind`]
 
+#[cfg(all(target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub mod deepbind;
 pub mod figures;
+pub mod glibc;
 pub mod sizes;
 
 use core::ffi::{c_int, c_void};

@@ -28,20 +28,29 @@ pub unsafe extern "C" fn posix_memalign(out: *mut *mut c_void, align: usize, siz
     0
 }
 
-/// C11's `aligned_alloc`.
+/// C11's `aligned_alloc`: null and `EINVAL` for what is no power of two.
 #[unsafe(no_mangle)]
 pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
-    memalign(align, size)
-}
-
-/// The old `memalign`.
-#[unsafe(no_mangle)]
-pub extern "C" fn memalign(align: usize, size: usize) -> *mut c_void {
     if !align.is_power_of_two() {
-        set_errno(libc::EINVAL);
-        return null_mut();
+        return invalid();
     }
     given(sized::aligned(size, align))
+}
+
+/// The old `memalign`. As in glibc an alignment that is no power of two means the next one, and `EINVAL` comes where there
+/// is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn memalign(align: usize, size: usize) -> *mut c_void {
+    match align.checked_next_power_of_two() {
+        Some(align) => given(sized::aligned(size, align)),
+        None => invalid(),
+    }
+}
+
+#[cold]
+fn invalid() -> *mut c_void {
+    set_errno(libc::EINVAL);
+    null_mut()
 }
 
 /// The old `valloc`: aligned to a page.

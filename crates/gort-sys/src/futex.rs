@@ -10,6 +10,8 @@ use core::sync::atomic::AtomicU32;
 /// Returns `false` if the time ran out, `true` for every other reason to return; the caller
 /// reads the word again in either case.
 pub fn wait(word: &AtomicU32, expected: u32, timeout_ns: Option<u64>) -> bool {
+    // Locks are taken in functions that must not touch it.
+    let _errno = crate::errno::Kept::new();
     let spec = timeout_ns.map(|ns| libc::timespec {
         tv_sec: (ns / 1_000_000_000) as libc::time_t,
         tv_nsec: (ns % 1_000_000_000) as libc::c_long,

@@ -56,6 +56,7 @@ pub fn at_fork(
 /// Starts a thread of the process's own that runs `f` for ever: small stack, no signals, nobody joins it. `false`: there
 /// is none. The C library allocates for it.
 pub fn background(f: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
+    let _errno = crate::errno::Kept::new();
     // SAFETY: SYS-CALL — all-zero values are filled by the calls below before they are used; all pointers are to locals.
     unsafe {
         let mut attr: libc::pthread_attr_t = core::mem::zeroed();

@@ -3,6 +3,10 @@
 //! Before a fork its caller takes all locks of the heap, in the order of their ranks; afterwards both processes release
 //! them. In the child the caches of the other threads go to the pool with all that they have borrowed. One whose owner was
 //! in the middle of more than a pop or a push cannot be put in order: what it has is lost to the child.
+//!
+//! A fork may also come from a signal handler that interrupted the heap's own code. Its thread may hold any of the locks, so
+//! none is taken: it goes on in both processes where it was interrupted, and the child may want no lock that another
+//! thread held. (The C library gives the same promise: its child may use signal-safe functions only.)
 
 use super::process::{PROCESS, leave};
 use super::word;
@@ -29,7 +33,16 @@ pub(crate) fn watch() {
     }
 }
 
+/// The calling thread was interrupted in the middle of the heap's code.
+fn interrupted() -> bool {
+    // SAFETY: GLOBAL-2 — the thread's own record, or a static one.
+    unsafe { word::get().as_ref() }.busy.get()
+}
+
 unsafe extern "C" fn prepare() {
+    if interrupted() {
+        return;
+    }
     if let Some(heap) = PROCESS.get() {
         let held = heap.inner().hold();
         // SAFETY: GLOBAL-4 — this thread forks.
@@ -44,9 +57,13 @@ unsafe extern "C" fn parent() {
 
 unsafe extern "C" fn child() {
     // SAFETY: GLOBAL-4 — the only thread of the child.
-    drop(unsafe { (*STOPPED.0.get()).take() });
-    let Some(heap) = PROCESS.get() else { return };
+    let held = unsafe { (*STOPPED.0.get()).take() };
     super::background::forked();
+    let Some(heap) = PROCESS.get() else { return };
+    if held.is_none() && interrupted() {
+        return;
+    }
+    drop(held);
     let mine = word::get();
     for rec in heap.inner().records().filter(|r| r.kind.get() == Kind::Explicit) {
         if !rec.process.get() || rec.pooled.get() || core::ptr::eq(rec, mine.as_ptr()) {

@@ -1,8 +1,10 @@
 //! The kernel as backend: private anonymous mappings, `mprotect` and `madvise`.
 //!
-//! Reserved memory is `PROT_NONE`, so an overcommit limit does not count it. No `brk` (SYS-3).
+//! Reserved memory is `PROT_NONE`, so an overcommit limit does not count it. No `brk` (SYS-3). Errors are values: `errno` is
+//! the caller's own business, and stays as it was.
 
 use super::{Backend, HugeHint, MemError, MemOp, PageRange, Release};
+use crate::errno::Kept;
 use crate::stat::{MemState, SysBytes, SysStat};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -46,6 +48,7 @@ fn errno() -> i32 {
 }
 
 fn mmap(hint: usize, len: usize) -> Result<NonNull<u8>, i32> {
+    let _errno = Kept::new();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: MEM-2 — without MAP_FIXED a new mapping never replaces one that exists.
     let p = unsafe {
@@ -65,6 +68,7 @@ fn munmap(base: NonNull<u8>, len: usize) {
 }
 
 fn protect(r: PageRange, prot: libc::c_int) -> Result<(), i32> {
+    let _errno = Kept::new();
     // SAFETY: MEM-2 — the range lies in a reservation of ours (contract of the callers).
     if unsafe { libc::mprotect(r.base.as_ptr().cast(), r.len, prot) } == 0 {
         Ok(())
@@ -74,6 +78,7 @@ fn protect(r: PageRange, prot: libc::c_int) -> Result<(), i32> {
 }
 
 fn advise(r: PageRange, advice: libc::c_int) -> Result<(), i32> {
+    let _errno = Kept::new();
     // SAFETY: MEM-2 — the range lies in a reservation of ours (contract of the callers).
     if unsafe { libc::madvise(r.base.as_ptr().cast(), r.len, advice) } == 0 {
         Ok(())
@@ -158,6 +163,7 @@ unsafe impl Backend for Linux {
 
     unsafe fn remap(&self, from: PageRange, to: PageRange) -> bool {
         CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
+        let _errno = Kept::new();
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | MREMAP_DONTUNMAP;
         let (old, new) = (from.base.as_ptr().cast(), to.base.as_ptr().cast::<libc::c_void>());
         // SAFETY: MEM-2 — both ranges are the caller's, who uses them alone; of one length, so that nothing else is replaced.
@@ -214,6 +220,7 @@ unsafe impl Backend for Linux {
     }
 
     unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr) {
+        let _errno = Kept::new();
         // SAFETY: MEM-2 — names a range of ours; an old kernel refuses, which harms nothing.
         unsafe {
             libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr())
