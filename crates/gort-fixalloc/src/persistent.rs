@@ -155,6 +155,18 @@ impl<B: Backend> PersistentAlloc<B> {
         false
     }
 
+    /// Calls `f` with the first address and the length of each mapping.
+    pub fn for_each_mapping(&self, mut f: impl FnMut(usize, usize)) {
+        // ORDER: Acquire ⇐ `mapping`: the head's fields.
+        let mut at = self.mappings.load(Ordering::Acquire);
+        while !at.is_null() {
+            // SAFETY: FIX-A — a mapping stays, and its head is written before it is linked.
+            let head = unsafe { &*at };
+            f(at as usize, head.len);
+            at = head.next;
+        }
+    }
+
     /// Bytes handed out so far.
     pub fn bytes(&self) -> u64 {
         self.used.load(Ordering::Relaxed) // ORDER: Relaxed — a counter.

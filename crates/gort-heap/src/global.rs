@@ -29,7 +29,11 @@ pub mod sized;
 mod slow;
 mod word;
 
+use crate::class::CLASSES;
+use crate::config::Kind;
 use crate::heap::Heap;
+use crate::memstats::MemStats;
+use crate::stats::{ClassStats, HeapStats};
 use core::alloc::{GlobalAlloc, Layout};
 use gort_sys::Linux;
 
@@ -52,6 +56,28 @@ impl GortAlloc {
     #[must_use]
     pub fn heap() -> Option<&'static Heap<Linux>> {
         process::PROCESS.get()
+    }
+
+    /// The process's figures; all zero before the first allocation. Walks all spans and caches, allocates nothing.
+    #[must_use]
+    pub fn stats() -> HeapStats {
+        Self::heap().map_or_else(HeapStats::default, Heap::stats)
+    }
+
+    /// The same by size class; row 0 is the large objects.
+    #[must_use]
+    pub fn by_class() -> [ClassStats; CLASSES] {
+        let mut rows = [ClassStats::default(); CLASSES];
+        if let Some(heap) = Self::heap() {
+            heap.by_class(Kind::Explicit, &mut rows);
+        }
+        rows
+    }
+
+    /// The same under the names of Go's `runtime.MemStats`.
+    #[must_use]
+    pub fn mem_stats() -> MemStats {
+        Self::heap().map_or_else(MemStats::default, Heap::mem_stats)
     }
 
     /// Bytes that may be used at `p`, at least those that were asked for; 0 for an address that is not a live block's.

@@ -28,6 +28,7 @@ pub(crate) struct Stats {
     pub(crate) spans: SysStat,
     pub(crate) caches: SysStat,
     pub(crate) specials: SysStat,
+    pub(crate) profile: SysStat,
     pub(crate) other: SysStat,
 }
 
@@ -205,6 +206,11 @@ impl<B: Backend> Inner<B> {
     /// Bytes of the structure itself.
     pub(crate) fn own_bytes(&self) -> u64 {
         self.own_stat.bytes().mapped
+    }
+
+    /// Where the structure itself is.
+    pub(crate) fn own_range(&self) -> PageRange {
+        self.own
     }
 
     /// First address of the collector's range.

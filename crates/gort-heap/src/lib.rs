@@ -36,6 +36,7 @@
 //! assert!(heap.find_object(kept.as_ptr() as usize).is_some());
 //! assert!(heap.find_object(lost.as_ptr() as usize).is_none());
 //! heap.check().expect("invariants");
+//! heap.verify_stats().expect("figures");
 //! # Ok::<(), gort_heap::MemError>(())
 //! ```
 //!
@@ -88,7 +89,7 @@
 //!
 //! # Read in this order
 //! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → [`global`] → `protocol` → `span` → `spans` → `central` →
-//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`stats`] → [`check`]
+//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`check`]
 
 pub mod cache;
 mod central;
@@ -104,6 +105,8 @@ pub mod global;
 pub mod heap;
 mod held;
 mod inner;
+pub mod mappings;
+pub mod memstats;
 pub mod object;
 pub mod pace;
 mod pages;
@@ -117,6 +120,7 @@ mod sparse;
 mod specials;
 pub mod stats;
 mod sweep;
+pub mod verify;
 
 pub use cache::{Cache, NeedSpan, Slot};
 pub use check::CheckReport;
@@ -125,5 +129,8 @@ pub use config::{DropFn, HeapConfig, Hooks, Kind};
 pub use global::GortAlloc;
 pub use gort_sys::{Backend, Linux, MemError};
 pub use heap::{Heap, Swept};
+pub use mappings::{Mapping, Part};
+pub use memstats::{BySize, MemStats};
 pub use object::{MarkedNew, Object};
 pub use stats::{ClassStats, HeapStats};
+pub use verify::{Difference, StatsReport};

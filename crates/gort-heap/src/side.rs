@@ -6,7 +6,10 @@
 //!
 //! The arena index says which arenas exist, and holds each one's rows of free bits for spans of more than 256 slots.
 
+mod extent;
 mod grow;
+
+pub(crate) use extent::Extent;
 
 use crate::class::{PAGE, PAGE_SHIFT};
 use crate::entry::Entry;

@@ -38,6 +38,11 @@ impl SpanTable {
         self.free.lock()
     }
 
+    /// The table's reservation, and the bytes of it that are mapped.
+    pub(crate) fn extent(&self) -> (gort_sys::PageRange, usize) {
+        self.table.extent()
+    }
+
     /// Unmaps the table.
     ///
     /// # Safety

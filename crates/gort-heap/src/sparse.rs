@@ -119,6 +119,17 @@ impl<T> SparseArray<T> {
         self.len
     }
 
+    /// The reservation, and the bytes of it that are mapped, counted.
+    pub(crate) fn extent(&self) -> (PageRange, usize) {
+        let granules = (self.range.len - self.head) / GRANULE;
+        let words = granules.div_ceil(64);
+        let mapped = (0..words).map(|w| {
+            // ORDER: Relaxed — a count.
+            self.bits(w * 64).0.load(Ordering::Relaxed).count_ones() as usize
+        });
+        (self.range, self.head + mapped.sum::<usize>() * GRANULE)
+    }
+
     /// Unmaps all of it.
     ///
     /// # Safety

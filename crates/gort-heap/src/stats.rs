@@ -2,17 +2,21 @@
 //!
 //! Nothing is counted on the fast path but hits of an array. The rest is derived: what the caches borrowed and gave back, and
 //! what the spans' free bits say. Exact when nobody allocates (H-2); a running heap gives figures that are nearly right.
+//! [`Heap::verify_stats`] counts everything again the slow way; [`HeapStats::mem_stats`] gives them Go's names.
 
 use crate::class::{CLASSES, PAGE, SpanClass, class_size};
 use crate::config::Kind;
 use crate::heap::Heap;
 use crate::inner::kind_index;
+use crate::record::CacheRec;
 use crate::span::State;
+use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
 use gort_sys::Backend;
 
 /// The heap in figures; bytes unless said otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HeapStats {
     /// In spans, of all kinds.
@@ -37,6 +41,8 @@ pub struct HeapStats {
     pub spans: u64,
     /// Cache records.
     pub caches: u64,
+    /// The profile's buckets.
+    pub profile: u64,
     /// Specials, chunks of metadata not handed out, the heap's own structure.
     pub other: u64,
     /// Objects ever allocated.
@@ -49,10 +55,17 @@ pub struct HeapStats {
     pub alloc_bytes: u64,
     /// Bytes allocated and not freed, by slot size.
     pub live_bytes: u64,
+    /// Free slots of spans, in bytes: room for objects of their classes.
+    pub free_slots: u64,
+    /// Free slots on loan to caches, in bytes.
+    pub cached: u64,
+    /// Ends of spans that are too short for a slot. With the three above it makes `heap_in_use`.
+    pub tails: u64,
 }
 
 /// One size class of one kind; class 0 is the large objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ClassStats {
     /// Slot size, 0 for large.
@@ -65,6 +78,30 @@ pub struct ClassStats {
     pub live_bytes: u64,
     /// Spans.
     pub spans: u64,
+    /// Their pages, in bytes.
+    pub span_bytes: u64,
+    /// Free slots that nobody has borrowed.
+    pub free_slots: u64,
+    /// Free slots on loan to caches.
+    pub cached_slots: u64,
+}
+
+impl ClassStats {
+    /// Objects allocated and not freed.
+    #[must_use]
+    pub const fn live(&self) -> u64 {
+        self.mallocs.wrapping_sub(self.frees)
+    }
+}
+
+/// Free slots that a cache has borrowed, one span class.
+fn on_loan(rec: &CacheRec, class: usize) -> (u64, u64) {
+    let mag = &rec.mags[class];
+    // ORDER: Relaxed, all — counters with one writer each.
+    let bits = u64::from(mag.bits.load(Relaxed).count_ones());
+    let array = (mag.top.load(Relaxed) as usize).wrapping_sub(mag.lo.load(Relaxed) as usize)
+        / size_of::<usize>();
+    (bits, array as u64)
 }
 
 impl<B: Backend> Heap<B> {
@@ -72,7 +109,6 @@ impl<B: Backend> Heap<B> {
     pub fn by_class(&self, kind: Kind, out: &mut [ClassStats; CLASSES]) {
         let inner = self.inner();
         let mut used = [0u64; CLASSES];
-        let mut idle = [0u64; CLASSES];
         let mut made = [0u64; CLASSES];
         *out = [ClassStats::default(); CLASSES];
         for span in inner.spans.iter() {
@@ -82,16 +118,19 @@ impl<B: Backend> Heap<B> {
             }
             let class = span.class().class() as usize;
             out[class].spans += 1;
-            used[class] += (span.n() as i64 - i64::from(st.count())) as u64;
+            out[class].span_bytes += (span.pages() * PAGE) as u64;
+            if class != 0 {
+                let free = i64::from(st.count());
+                used[class] = used[class].wrapping_add((span.n() as i64 - free) as u64);
+                out[class].free_slots = out[class].free_slots.wrapping_add(free as u64);
+            }
         }
         // ORDER: Relaxed, all — counters with one writer each.
         for rec in inner.records().filter(|r| r.kind.get() == kind) {
             for (i, mag) in rec.mags.iter().enumerate() {
                 let class = SpanClass::from_index(i).map_or(0, |c| c.class() as usize);
-                let borrowed = u64::from(mag.bits.load(Relaxed).count_ones());
-                let array = (mag.top.load(Relaxed) as usize - mag.lo.load(Relaxed) as usize)
-                    / size_of::<usize>();
-                idle[class] += borrowed + array as u64;
+                let (borrowed, array) = on_loan(rec, i);
+                out[class].cached_slots += borrowed + array;
                 let taken = rec.taken[i].load(Relaxed).wrapping_sub(rec.returned[i].load(Relaxed));
                 made[class] = made[class]
                     .wrapping_add(taken)
@@ -101,14 +140,14 @@ impl<B: Backend> Heap<B> {
             for wc in &rec.wc {
                 let (span, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
                 if span != 0 {
-                    idle[inner.spans.get(span).class().class() as usize] +=
+                    out[inner.spans.get(span).class().class() as usize].cached_slots +=
                         u64::from(bits.count_ones());
                 }
             }
         }
         for class in 1..CLASSES {
-            let live = used[class].saturating_sub(idle[class]);
             let row = &mut out[class];
+            let live = used[class].saturating_sub(row.cached_slots);
             row.size = class_size(class as u8);
             row.mallocs = made[class];
             row.frees = made[class].saturating_sub(live);
@@ -133,7 +172,12 @@ impl<B: Backend> Heap<B> {
                 s.frees += row.frees;
                 s.live_bytes += row.live_bytes;
                 if class != 0 {
-                    s.alloc_bytes += row.mallocs * row.size as u64;
+                    let size = row.size as u64;
+                    s.alloc_bytes += row.mallocs * size;
+                    s.free_slots += row.free_slots * size;
+                    s.cached += row.cached_slots * size;
+                    let slots = row.live_bytes + (row.free_slots + row.cached_slots) * size;
+                    s.tails += row.span_bytes.saturating_sub(slots);
                 }
             }
             // ORDER: Relaxed — a counter.
@@ -163,12 +207,66 @@ impl<B: Backend> Heap<B> {
         s.reserved += inner.stat.spans.bytes().reserved;
         s.spans = inner.stat.spans.bytes().mapped;
         s.caches = inner.stat.caches.bytes().mapped;
+        s.profile = inner.stat.profile.bytes().mapped;
         s.other = inner.stat.specials.bytes().mapped
             + inner.stat.other.bytes().mapped
             + inner.persist.rest().bytes().mapped
             + inner.own_bytes();
-        s.committed =
-            s.heap_in_use + s.heap_free + s.tables + s.rows + s.spans + s.caches + s.other;
+        s.committed = s.heap_in_use + s.heap_free + s.metadata();
         s
+    }
+}
+
+impl HeapStats {
+    /// Bytes of all tables and records: what is mapped and no page of objects.
+    #[must_use]
+    pub const fn metadata(&self) -> u64 {
+        self.tables + self.rows + self.spans + self.caches + self.profile + self.other
+    }
+
+    /// The rows of the account, with their names. Their sum is what is mapped.
+    #[must_use]
+    pub const fn rows(&self) -> [(&'static str, u64); 10] {
+        [
+            ("collector's spans", self.gc_in_use),
+            ("explicit spans", self.explicit_in_use),
+            ("free pages", self.heap_free),
+            ("released pages", self.heap_released),
+            ("tables", self.tables),
+            ("mark rows", self.rows),
+            ("span records", self.spans),
+            ("cache records", self.caches),
+            ("profile", self.profile),
+            ("other", self.other),
+        ]
+    }
+}
+
+impl fmt::Display for HeapStats {
+    /// A table: the account, then the objects.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, bytes) in self.rows() {
+            writeln!(f, "{name:<20} {bytes:>16}")?;
+        }
+        let mapped = self.committed + self.heap_released;
+        writeln!(f, "{:<20} {:>16}", "mapped", mapped)?;
+        writeln!(f, "{:<20} {:>16}", "reserved besides", self.reserved)?;
+        writeln!(f)?;
+        let objects = [
+            ("live objects", self.live_bytes, self.live_objects),
+            ("allocated ever", self.alloc_bytes, self.mallocs),
+            ("freed", self.alloc_bytes.wrapping_sub(self.live_bytes), self.frees),
+        ];
+        for (name, bytes, count) in objects {
+            writeln!(f, "{name:<20} {bytes:>16} {count:>14}")?;
+        }
+        for (name, bytes) in [
+            ("free slots", self.free_slots),
+            ("in caches", self.cached),
+            ("ends of spans", self.tails),
+        ] {
+            writeln!(f, "{name:<20} {bytes:>16}")?;
+        }
+        Ok(())
     }
 }

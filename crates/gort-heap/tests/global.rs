@@ -155,5 +155,6 @@ proptest! {
         }
         GortAlloc::flush_current();
         GortAlloc::heap().expect("was made").check().expect("invariants");
+        GortAlloc::heap().expect("was made").verify_stats().expect("figures");
     }
 }

@@ -100,10 +100,12 @@ fn the_kth_call_fails_cleanly() {
         let result = Heap::with(Shared(b.clone()), cfg).and_then(|heap| {
             let first = script(&heap);
             heap.check().unwrap_or_else(|e| panic!("call {k}: {e}"));
+            heap.verify_stats().unwrap_or_else(|e| panic!("call {k}: {e}"));
             if first.is_err() {
                 // The same again, with memory.
                 script(&heap).unwrap_or_else(|e| panic!("after call {k}: {e}"));
                 heap.check().unwrap_or_else(|e| panic!("after call {k}: {e}"));
+                heap.verify_stats().unwrap_or_else(|e| panic!("after call {k}: {e}"));
             }
             first
         });
@@ -135,6 +137,7 @@ fn a_full_range_names_its_limit() {
     while heap.sweep_one().is_some() {}
     cache.take_large(1 << 20, true).unwrap();
     heap.check().unwrap();
+    heap.verify_stats().unwrap();
     assert!(cache.take_large(usize::MAX - 5, true).is_err());
 }
 
@@ -162,6 +165,7 @@ fn foreign_mappings_in_the_way() {
     }
     all.extend(fill(&mut cache, 200));
     heap.check().unwrap();
+    heap.verify_stats().unwrap();
     let mut addrs: Vec<usize> = all.iter().map(|(a, _)| *a).collect();
     addrs.sort_unstable();
     assert!(addrs.windows(2).all(|w| w[0] + (1 << 20) <= w[1]));
@@ -174,6 +178,7 @@ fn foreign_mappings_in_the_way() {
         unsafe { cache.dealloc(std::ptr::NonNull::new(a as *mut u8).unwrap(), l) };
     }
     heap.check().unwrap();
+    heap.verify_stats().unwrap();
     assert_eq!(heap.stats().heap_in_use, 0);
     for o in others {
         unsafe { Linux.free(o, 0, 0, &stat) };

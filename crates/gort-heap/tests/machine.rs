@@ -276,6 +276,9 @@ impl<B: Backend> Machine<B> {
 
     fn verify_all(&mut self) {
         self.heap.check().unwrap();
+        if self.step.is_multiple_of(4) {
+            self.heap.verify_stats().unwrap();
+        }
         for (at, live) in self.live.iter().chain(&self.objects) {
             verify(*at, live);
         }

@@ -72,6 +72,7 @@ fn foreign_frees_and_thread_ends() {
             drop(senders);
         });
         heap.check().unwrap();
+        heap.verify_stats().unwrap();
         let s = heap.stats();
         assert_eq!((s.live_objects, s.heap_in_use), (0, 0), "{s:?}");
     }
@@ -146,10 +147,12 @@ fn flips_under_running_mutators() {
         stop.store(true, Ordering::Relaxed);
     });
     heap.check().unwrap();
+    heap.verify_stats().unwrap();
     for _ in 0..2 {
         heap.advance_sweepgen();
         while heap.sweep_one().is_some() {}
     }
     heap.check().unwrap();
+    heap.verify_stats().unwrap();
     assert_eq!(heap.stats().live_objects, 0);
 }

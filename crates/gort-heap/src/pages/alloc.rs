@@ -129,6 +129,14 @@ impl PageAlloc {
         self.end
     }
 
+    /// Calls `f` with each table's reservation and what of it is mapped.
+    pub(crate) fn extents(&self, mut f: impl FnMut(gort_sys::PageRange, usize)) {
+        let levels = self.levels.iter().map(SparseArray::extent);
+        for (range, mapped) in levels.chain([self.chunks.extent()]) {
+            f(range, mapped);
+        }
+    }
+
     fn chunk(&mut self, chunk: usize) -> &mut Chunk {
         // SAFETY: SPARSE-1 — chunks below `end` are mapped by `prepare`; `&mut self` is the lock.
         unsafe { &mut *self.chunks.at(chunk) }
