@@ -127,6 +127,8 @@ impl<B: Backend> Heap<B> {
     /// The flip: all spans of the collector become unswept. Returns the new generation. The caller has seen
     /// [`Heap::sweep_done`] since all caches took over the last one, and marks are final.
     pub fn advance_sweepgen(&self) -> u32 {
+        // A cycle is a generation of the scavenger too: what was full during the last one stays as it is.
+        self.inner().next_density(Kind::Gc);
         // ORDER: AcqRel ⇒ `generation`: who sees the new generation sees all marks.
         self.inner().sweepgen.fetch_add(2, Ordering::AcqRel).wrapping_add(2)
     }

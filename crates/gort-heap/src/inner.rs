@@ -1,15 +1,17 @@
 //! What the handle [`Heap`](crate::Heap) points to. It never moves: caches keep its address (H-14).
 
+mod pool;
+mod supply;
+
+pub(crate) use pool::Pool;
+
 use crate::central::Central;
-use crate::class::{CLASSES, PAGE, SPAN_CLASSES, SpanClass, class_pages, class_pages_explicit};
+use crate::class::{CLASSES, SPAN_CLASSES};
 use crate::config::{HeapConfig, Hooks, Kind};
-use crate::entry::Entry;
 use crate::explicit::Modes;
-use crate::pages::alloc::Run;
-use crate::pages::cache::CACHED_PAGES;
 use crate::record::CacheRec;
 use crate::side::Side;
-use crate::span::{Span, Special, State, Word};
+use crate::span::Special;
 use crate::spans::SpanTable;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -39,31 +41,6 @@ pub(crate) struct Large {
     pub(crate) frees: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) freed_bytes: AtomicU64,
-}
-
-#[derive(Debug)]
-pub(crate) struct Pool {
-    records: FixAlloc<CacheRec>,
-    free: [*mut CacheRec; 2],
-    /// Records in the two lists.
-    idle: [u32; 2],
-    made: u32,
-}
-
-// SAFETY: H-14 — records belong to the heap; the pool is touched under its lock.
-unsafe impl Send for Pool {}
-
-impl Pool {
-    fn take(&mut self, kind: Kind) -> Option<NonNull<CacheRec>> {
-        let head = &mut self.free[kind_index(kind)];
-        let rec = NonNull::new(*head)?;
-        // SAFETY: H-14 — pooled records belong to the pool, and are never freed.
-        let r = unsafe { rec.as_ref() };
-        *head = r.next_free.get();
-        r.pooled.set(false);
-        self.idle[kind_index(kind)] -= 1;
-        Some(rec)
-    }
 }
 
 #[derive(Debug)]
@@ -164,10 +141,7 @@ impl<B: Backend> Inner<B> {
             sweepers: AtomicU64::new(0),
             cursor: AtomicU32::new(0),
             all: AtomicPtr::new(core::ptr::null_mut()),
-            pool: Lock::new(
-                &POOL,
-                Pool { records, free: [core::ptr::null_mut(); 2], idle: [0; 2], made: 0 },
-            ),
+            pool: Lock::new(&POOL, Pool::new(records)),
             setup: Lock::new(&SETUP, ()),
             specials: Lock::new(&SPECIALS, specials),
             large: [Large::default(), Large::default()],
@@ -260,207 +234,6 @@ impl<B: Backend> Inner<B> {
     /// Bytes of free blocks of a class that a cache may hold.
     pub(crate) fn cache_depth(&self) -> usize {
         self.cfg.cache_depth as usize
-    }
-
-    /// A record from the pool, or a new one.
-    pub(crate) fn open_record(&self, kind: Kind) -> Result<NonNull<CacheRec>, MemError> {
-        let mut pool = self.pool.lock();
-        if let Some(rec) = pool.take(kind) {
-            return Ok(rec);
-        }
-        let rec = pool.records.alloc(&self.persist, &self.stat.caches)?;
-        pool.made += 1;
-        let tag = u16::try_from(pool.made).unwrap_or(0);
-        // SAFETY: FIX-C — ours alone until it is linked; zeros are a valid record but for `kind`.
-        unsafe {
-            (&raw mut (*rec.as_ptr()).kind).write(core::cell::Cell::new(kind));
-            rec.as_ref().tag.set(tag);
-            // ORDER: Relaxed — written under the pool's lock alone.
-            rec.as_ref().next_all.set(self.all.load(Ordering::Relaxed));
-        }
-        self.all.store(rec.as_ptr(), Ordering::Release); // ORDER: Release ⇒ `records`: the record's fields.
-        Ok(rec)
-    }
-
-    /// Records in the pool of a kind.
-    pub(crate) fn idle_records(&self, kind: Kind) -> u32 {
-        self.pool.lock().idle[kind_index(kind)]
-    }
-
-    /// A record that is in the pool; none is made.
-    pub(crate) fn take_idle(&self, kind: Kind) -> Option<NonNull<CacheRec>> {
-        self.pool.lock().take(kind)
-    }
-
-    /// Puts a record into the pool, for the next owner: flushed, or with what it has borrowed.
-    pub(crate) fn close_record(&self, rec: NonNull<CacheRec>) {
-        let mut pool = self.pool.lock();
-        // SAFETY: H-14 — the caller owned the record until now.
-        let r = unsafe { rec.as_ref() };
-        let head = &mut pool.free[kind_index(r.kind.get())];
-        r.next_free.set(*head);
-        *head = rec.as_ptr();
-        r.process.set(false);
-        r.pooled.set(true);
-        pool.idle[kind_index(r.kind.get())] += 1;
-    }
-
-    /// All cache records, in use or pooled. Only their atomics may be looked at.
-    pub(crate) fn records(&self) -> impl Iterator<Item = &CacheRec> {
-        let mut at = self.all.load(Ordering::Acquire); // ORDER: Acquire ⇐ `open_record`.
-        core::iter::from_fn(move || {
-            // SAFETY: H-14 — records are never freed, and `next_all` is written once, before publication.
-            let rec = unsafe { at.as_ref() }?;
-            at = rec.next_all.get();
-            Some(rec)
-        })
-    }
-
-    /// A free span record, from the cache's stash or the table.
-    fn span_record(&self, rec: &CacheRec) -> Result<&Span, MemError> {
-        let mut n = rec.stashed.load(Ordering::Relaxed); // ORDER: Relaxed — one writer, this cache.
-        let mut stash = rec.stash.get();
-        if n == 0 {
-            n = self.spans.take(self.backend(), &mut stash, &self.stat.spans)? as u32;
-            rec.stash.set(stash);
-        }
-        rec.stashed.store(n - 1, Ordering::Relaxed); // ORDER: Relaxed — as above.
-        Ok(self.spans.get(stash[n as usize - 1]))
-    }
-
-    /// Pages for a span: from the cache's page cache if they are few, else from the page allocator.
-    fn take_pages(
-        &self,
-        rec: &CacheRec,
-        side: &Side,
-        n: usize,
-        align: usize,
-    ) -> Result<Run, MemError> {
-        if self.limit() != u64::MAX {
-            self.make_room(side, (n.max(64) * PAGE) as u64);
-        }
-        if n >= CACHED_PAGES || align > 1 {
-            return side.alloc_pages(self.backend(), n, align);
-        }
-        if let Some(run) = rec.with_pages(|c| c.alloc(n)) {
-            return Ok(run);
-        }
-        if rec.page_cache().free == 0 {
-            rec.with_pages(|c| side.fill_cache(self.backend(), c))?;
-            if let Some(run) = rec.with_pages(|c| c.alloc(n)) {
-                return Ok(run);
-            }
-        }
-        side.alloc_pages(self.backend(), n, 1)
-    }
-
-    /// A new span of a small class, all slots free, state HELD, not yet in any list.
-    pub(crate) fn new_span(
-        &self,
-        rec: &CacheRec,
-        class: SpanClass,
-        kind: Kind,
-    ) -> Result<&Span, MemError> {
-        let pages = match kind {
-            Kind::Gc => class_pages(class.class()),
-            _ => class_pages_explicit(class.class()),
-        };
-        let n = pages * PAGE / class.size();
-        self.make_span(rec, class, kind, pages, 1, n, State::Held)
-    }
-
-    /// A new span of whole pages: class 0, one object.
-    pub(crate) fn new_large(
-        &self,
-        rec: &CacheRec,
-        noscan: bool,
-        kind: Kind,
-        pages: usize,
-        align: usize,
-    ) -> Result<&Span, MemError> {
-        self.make_span(rec, SpanClass::new(0, noscan), kind, pages, align, 1, State::Large)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the one place where a span is put together")]
-    fn make_span(
-        &self,
-        rec: &CacheRec,
-        class: SpanClass,
-        kind: Kind,
-        pages: usize,
-        align: usize,
-        n: usize,
-        state: State,
-    ) -> Result<&Span, MemError> {
-        let side = self.open_side(kind)?;
-        let run = self.take_pages(rec, side, pages, align)?;
-        let span = match self.span_record(rec) {
-            Ok(span) => span,
-            Err(e) => {
-                side.pages.lock().free(run.page, pages);
-                return Err(e);
-            }
-        };
-        let words = side.words(run.page).unwrap_or(core::ptr::null_mut());
-        span.init(side.addr_of(run.page), pages, class, kind, n, words);
-        let small = class.class() != 0;
-        if small {
-            span.all_free();
-        } else {
-            span.word(0).store(0, Ordering::Relaxed); // ORDER: Relaxed — as below.
-        }
-        // ORDER: Relaxed, both — published by the entries below (Release in `set_entry`).
-        span.needzero.store(u32::from(run.scavenged != pages), Ordering::Relaxed);
-        let count = if small { n as i32 } else { 0 };
-        let generation = span.state().generation();
-        span.st.store(Word::new(state, count, generation).0, Ordering::Release);
-        for i in 0..pages {
-            side.set_entry(run.page + i, Entry::new(span.index(), class, kind, 0, i & 15));
-        }
-        // ORDER: Relaxed — a counter.
-        side.in_use.fetch_add((pages * PAGE) as u64, Ordering::Relaxed);
-        Ok(span)
-    }
-
-    /// Gives a span's pages and record back. The caller is the only one who can reach the span (H-5, H-8).
-    pub(crate) fn release_span(&self, span: &Span, kind: Kind) {
-        self.release_span_as(span, kind, false);
-    }
-
-    /// The same; `bare`: nothing is behind the pages any more.
-    pub(crate) fn release_span_as(&self, span: &Span, kind: Kind, bare: bool) {
-        let Some(side) = self.side(kind) else { return };
-        let (page, pages) = (side.page_of(span.base()), span.pages());
-        let generation = span.state().generation().wrapping_add(1);
-        // ORDER: Release — a late giver that reads the new generation sees a span that is not its own any more.
-        span.st.store(Word::new(State::Free, 0, generation).0, Ordering::Release);
-        for i in 0..pages {
-            side.set_entry(page + i, Entry::NONE);
-        }
-        side.in_use.fetch_sub((pages * PAGE) as u64, Ordering::Relaxed); // ORDER: Relaxed — a counter.
-        {
-            let mut free = side.pages.lock();
-            free.free_as(page, pages, bare);
-            let (free, bare) = free.free_pages();
-            side.warm.store(((free - bare) * PAGE) as u64, Ordering::Relaxed); // ORDER: Relaxed — a figure.
-        }
-        self.spans.give(&[span.index()]);
-    }
-
-    /// Gives a cache's pages and span records back.
-    pub(crate) fn flush_pages(&self, rec: &CacheRec) {
-        if let Some(side) = self.side(rec.kind.get()) {
-            rec.with_pages(|c| {
-                if c.free != 0 {
-                    side.pages.lock().free_cache(c);
-                }
-            });
-        }
-        let n = rec.stashed.load(Ordering::Relaxed) as usize; // ORDER: Relaxed — one writer, this cache.
-        if n != 0 {
-            self.spans.give(&rec.stash.get()[..n]);
-            rec.stashed.store(0, Ordering::Relaxed); // ORDER: Relaxed — as above.
-        }
     }
 
     /// The heap's sweep generation.

@@ -65,7 +65,8 @@
 //! - H-15 `object_of`, `mark_ptr` and the like are given live objects of the collector's side only.
 //! - GC-SCAN A set pointer bit stands for a word that is written and read as an atomic pointer.
 //! - P-1  A summary is what its bits say, at every level. P-2 No free page lies below the search address. P-3 Scavenged
-//!   implies free. P-4 No page is in a page cache and free. PAGE-1 `find` returns the lowest run.
+//!   implies free. P-4 No page is in a page cache and free. P-5 The scavenger's figure of a chunk is its
+//!   number of pages in use. PAGE-1 `find` returns the lowest run.
 //! - G-1  A slot handed out in black mode, from a span of the cache's generation, is marked before `take` returns it.
 //! - G-2  A cache that has flushed after the flip holds no bits of an unswept span.
 //! - G-3  A sweep frees no marked slot, and keeps no unmarked one whose drop glue is not pending.
@@ -89,7 +90,7 @@
 //!
 //! # Read in this order
 //! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → [`global`] → `protocol` → `span` → `spans` → `central` →
-//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`check`]
+//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`scavenger`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`check`]
 
 pub mod cache;
 mod central;
@@ -113,6 +114,7 @@ mod pages;
 mod protocol;
 mod record;
 mod scavenge;
+pub mod scavenger;
 mod side;
 mod span;
 mod spans;
@@ -132,5 +134,6 @@ pub use heap::{Heap, Swept};
 pub use mappings::{Mapping, Part};
 pub use memstats::{BySize, MemStats};
 pub use object::{MarkedNew, Object};
+pub use scavenger::Scavenger;
 pub use stats::{ClassStats, HeapStats};
 pub use verify::{Difference, StatsReport};

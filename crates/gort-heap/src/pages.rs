@@ -7,6 +7,8 @@
 pub(crate) mod alloc;
 pub(crate) mod bits;
 pub(crate) mod cache;
+pub(crate) mod candidate;
+pub(crate) mod density;
 pub(crate) mod summary;
 #[cfg(test)]
 #[expect(
@@ -14,6 +16,7 @@ pub(crate) mod summary;
     reason = "the tests keep the contracts that the functions state"
 )]
 mod tests;
+pub(crate) mod tree;
 
 pub(crate) use alloc::PageAlloc;
 pub(crate) use cache::PageCache;

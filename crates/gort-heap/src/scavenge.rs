@@ -8,6 +8,7 @@ use crate::class::PAGE;
 use crate::config::Kind;
 use crate::heap::Heap;
 use crate::inner::Inner;
+use crate::pages::candidate::Wish;
 use crate::side::Side;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
@@ -17,9 +18,6 @@ use gort_sys::{Backend, PageRange};
 const RUN: usize = (64 << 10) / PAGE;
 /// Pages of the largest run dropped at once: 4 MiB, about a third of a millisecond.
 const MOST: usize = (4 << 20) / PAGE;
-/// Pages in use of 512 from which on a chunk is left alone: 96.875 %.
-const DENSE: usize = 496;
-
 impl<B: Backend> Heap<B> {
     /// Drops what is behind free pages, highest first, until `budget` bytes are gone or nothing is left; bytes that went.
     /// `force`: also small runs, and in chunks that are nearly full. Takes `heap.pages` for short times.
@@ -47,6 +45,14 @@ impl<B: Backend> Heap<B> {
 }
 
 impl<B: Backend> Inner<B> {
+    /// Begins another generation of a side: chunks that were full during the last one may be looked at. For the collector's
+    /// side the flip does it, for explicit owners the clock.
+    pub(crate) fn next_density(&self, kind: Kind) {
+        if let Some(side) = self.side(kind) {
+            side.pages.lock().next_generation();
+        }
+    }
+
     /// Empties the caches in the pool.
     pub(crate) fn flush_idle(&self) {
         let n = self.idle_records(Kind::Explicit);
@@ -70,14 +76,12 @@ impl<B: Backend> Inner<B> {
     fn scavenge_side(&self, side: &Side, budget: u64, force: bool) -> u64 {
         let os = self.backend().page_size().max(PAGE) / PAGE;
         let align = if force { os } else { RUN.max(os) };
-        let dense = if force { usize::MAX } else { DENSE };
-        let (mut gone, mut below) = (0, usize::MAX);
+        let huge = self.backend().huge_page_size().map_or(0, |bytes| bytes / PAGE);
+        let mut gone = 0;
         while gone < budget {
-            let want = usize::try_from((budget - gone) / PAGE as u64).unwrap_or(usize::MAX);
-            let most = want.clamp(align, MOST) / align * align;
-            let Some((page, n)) = side.pages.lock().take_warm(below, align, most, dense) else {
-                break;
-            };
+            let most = usize::try_from((budget - gone) / PAGE as u64).unwrap_or(usize::MAX);
+            let wish = Wish { align, most: most.clamp(align, MOST), huge };
+            let Some((page, n)) = side.pages.lock().take_warm(wish, force) else { break };
             // Nothing else is done with the pages meanwhile, so this is the place for the call.
             let at = NonNull::new(side.ptr(side.addr_of(page)));
             // SAFETY: MEM-2 — pages of ours that are in nobody's hands but this function's.
@@ -85,10 +89,11 @@ impl<B: Backend> Inner<B> {
                 .is_some_and(|at| unsafe { self.backend().discard(PageRange::new(at, n * PAGE)) });
             side.pages.lock().free_as(page, n, bare);
             self.note_warm(side);
-            if bare {
-                gone += (n * PAGE) as u64;
+            if !bare {
+                // The system does not want them; it will not want the next ones.
+                break;
             }
-            below = page;
+            gone += (n * PAGE) as u64;
         }
         gone
     }

@@ -8,19 +8,20 @@
 
 mod extent;
 mod grow;
+mod make;
+mod supply;
 
 pub(crate) use extent::Extent;
 
 use crate::class::{PAGE, PAGE_SHIFT};
 use crate::entry::Entry;
 use crate::pages::PageAlloc;
-use crate::pages::alloc::Run;
 use crate::sparse::SparseArray;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
-use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
+use gort_sys::{Backend, PageRange, SysStat};
 
 /// log2 of an arena's size: 64 MiB.
 pub(crate) const ARENA_SHIFT: u32 = 26;
@@ -108,78 +109,6 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    /// A side of `1 << shift` bytes; smaller if the system refuses, but not below an arena. `marks`: with the collector's tables.
-    pub(crate) fn new<B: Backend>(b: &B, shift: u32, marks: bool) -> Result<Self, MemError> {
-        if shift >= ALL && !marks {
-            return Self::with_range(b, None, ALL, false, SideStat::default());
-        }
-        let mut shift = shift.clamp(ARENA_SHIFT, 46);
-        loop {
-            let stat = SideStat::default();
-            let hint = FIRST_HINT.next_multiple_of(1 << shift);
-            let made = b
-                .reserve(1 << shift, 1 << shift, hint, &stat.heap)
-                .and_then(|range| Self::with_range(b, Some(range), shift, marks, stat));
-            match made {
-                Ok(side) => return Ok(side),
-                Err(e) if shift == ARENA_SHIFT => return Err(e),
-                Err(_) => shift -= 1,
-            }
-        }
-    }
-
-    fn with_range<B: Backend>(
-        b: &B,
-        range: Option<PageRange>,
-        shift: u32,
-        marks: bool,
-        stat: SideStat,
-    ) -> Result<Self, MemError> {
-        let base = range.map_or(0, |r| r.addr());
-        let pages = 1usize << (shift - PAGE_SHIFT);
-        let mut made = Made {
-            readable: false,
-            entries: None,
-            index: None,
-            pages: None,
-            marks: None,
-            scans: None,
-            ptrs: None,
-        };
-        if let Err(e) = made.fill(b, pages, marks, &stat) {
-            made.undo(b, &stat);
-            if let Some(r) = range {
-                // SAFETY: MEM-2 — reserved by the caller for this side, which is not to be.
-                unsafe { b.free(r, 0, 0, &stat.heap) };
-            }
-            return Err(e);
-        }
-        let (Some(entries), Some(index), Some(pages)) = (made.entries, made.index, made.pages)
-        else {
-            return Err(MemError::os(MemOp::Order, 0, 0));
-        };
-        let rows = match (made.marks, made.scans, made.ptrs) {
-            (Some(marks), Some(scans), Some(ptrs)) => Some(Rows { marks, scans, ptrs }),
-            _ => None,
-        };
-        let (next, limit) = range.map_or((0, 0), |r| (r.addr(), r.end()));
-        let grow = Grow { next, limit, hint: 0, arenas: 0, regions: [None; REGIONS] };
-        Ok(Self {
-            base,
-            shift,
-            range,
-            entries,
-            readable: made.readable,
-            index,
-            rows,
-            grow: Lock::new(&GROW, grow),
-            pages: Lock::new(&PAGES, pages),
-            stat,
-            in_use: AtomicU64::new(0),
-            warm: AtomicU64::new(0),
-        })
-    }
-
     /// Unmaps everything.
     ///
     /// # Safety
@@ -313,135 +242,5 @@ impl Side {
         let row = if w < ROW_BITS / 64 { rows.marks.at(page) } else { rows.scans.at(page) };
         // SAFETY: SPARSE-1 — rows are mapped with their arena; the caller has a span there. H-13 — `w < 16`.
         Some(unsafe { &(&(*row).0)[w % 8] })
-    }
-
-    /// Takes `n` pages, growing if need be.
-    pub(crate) fn alloc_pages<B: Backend>(
-        &self,
-        b: &B,
-        n: usize,
-        align: usize,
-    ) -> Result<Run, MemError> {
-        if let Some(run) = self.pages.lock().alloc_aligned(n, align) {
-            return Ok(run);
-        }
-        let mut grow = self.grow.lock();
-        if let Some(run) = self.pages.lock().alloc_aligned(n, align) {
-            return Ok(run);
-        }
-        let bytes = n.checked_mul(PAGE).and_then(|x| x.checked_add((align.max(1) - 1) * PAGE));
-        let bytes = bytes.filter(|x| *x <= isize::MAX as usize).ok_or(MemError::os(
-            MemOp::Limit,
-            usize::MAX,
-            0,
-        ))?;
-        self.grow(b, &mut grow, bytes)?;
-        let run = self.pages.lock().alloc_aligned(n, align);
-        run.ok_or(MemError::os(MemOp::Order, bytes, 0))
-    }
-
-    /// Takes the `n` pages from `page` on, where an object of the caller ends: free ones, or new ones at the end of what is
-    /// mapped.
-    pub(crate) fn extend<B: Backend>(&self, b: &B, page: usize, n: usize) -> bool {
-        if self.pages.lock().take_at(page, n).is_some() {
-            return true;
-        }
-        let mut grow = self.grow.lock();
-        let end = grow.next.wrapping_sub(self.base) >> PAGE_SHIFT;
-        // Of what is mapped nothing but free pages may lie between.
-        if grow.next <= self.base || page > end || page + n <= end {
-            return false;
-        }
-        if page < end && !self.pages.lock().is_free(page, end - page) {
-            return false;
-        }
-        let bytes = (page + n - end) * PAGE;
-        // Elsewhere the new pages would be of no use.
-        if grow.limit - grow.next < bytes.next_multiple_of(GROWTH) {
-            return false;
-        }
-        self.grow(b, &mut grow, bytes).is_ok() && self.pages.lock().take_at(page, n).is_some()
-    }
-
-    /// Makes sure that a page can be had, then fills `cache` from the free pages.
-    pub(crate) fn fill_cache<B: Backend>(
-        &self,
-        b: &B,
-        cache: &mut crate::pages::PageCache,
-    ) -> Result<(), MemError> {
-        loop {
-            if let Some(got) = self.pages.lock().alloc_to_cache() {
-                *cache = got;
-                return Ok(());
-            }
-            let mut grow = self.grow.lock();
-            if self.pages.lock().free_pages().0 == 0 {
-                self.grow(b, &mut grow, PAGE)?;
-            }
-        }
-    }
-}
-
-/// The tables of a side while it is being made: some may be missing.
-struct Made {
-    readable: bool,
-    entries: Option<SparseArray<AtomicU64>>,
-    index: Option<SparseArray<AtomicPtr<AtomicU64>>>,
-    pages: Option<PageAlloc>,
-    marks: Option<SparseArray<Row>>,
-    scans: Option<SparseArray<Row>>,
-    ptrs: Option<SparseArray<PtrRow>>,
-}
-
-impl Made {
-    fn fill<B: Backend>(
-        &mut self,
-        b: &B,
-        pages: usize,
-        marks: bool,
-        stat: &SideStat,
-    ) -> Result<(), MemError> {
-        self.entries = Some(SparseArray::reserve(b, pages, c"gort: page table", &stat.tables)?);
-        if !marks && let Some(entries) = &self.entries {
-            // A free of a foreign address finds an entry that belongs to nobody, and is reported.
-            self.readable = entries.make_readable(b);
-        }
-        self.index = Some(SparseArray::reserve(
-            b,
-            pages.div_ceil(ARENA_PAGES),
-            c"gort: arena index",
-            &stat.tables,
-        )?);
-        self.pages = Some(PageAlloc::new(b, pages, &stat.tables)?);
-        if marks {
-            self.marks = Some(SparseArray::reserve(b, pages, c"gort: marks", &stat.rows)?);
-            self.scans = Some(SparseArray::reserve(b, pages, c"gort: marks", &stat.rows)?);
-            self.ptrs = Some(SparseArray::reserve(b, pages, c"gort: pointer bits", &stat.rows)?);
-        }
-        Ok(())
-    }
-
-    fn undo<B: Backend>(&mut self, b: &B, stat: &SideStat) {
-        // SAFETY: SPARSE-1 — nobody knows these tables.
-        unsafe {
-            if let Some(t) = &mut self.entries {
-                t.free(b, &stat.tables);
-            }
-            if let Some(t) = &mut self.index {
-                t.free(b, &stat.tables);
-            }
-            if let Some(t) = &mut self.pages {
-                t.release(b, &stat.tables);
-            }
-            if let Some(t) = &mut self.marks {
-                t.free(b, &stat.rows);
-            }
-            if let Some(t) = &mut self.scans {
-                t.free(b, &stat.rows);
-            }
-            if let Some(t) = &mut self.ptrs {
-                t.free(b, &stat.rows);
-            }
-        }
     }
 }

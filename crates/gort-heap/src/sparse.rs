@@ -26,6 +26,9 @@ unsafe impl<T> Send for SparseArray<T> {}
 unsafe impl<T> Sync for SparseArray<T> {}
 
 impl<T> SparseArray<T> {
+    /// Records that are mapped together at least.
+    pub(crate) const TOGETHER: usize = GRANULE / size_of::<T>();
+
     /// Reserves an array; nothing of it is mapped but its own bits.
     pub(crate) fn reserve<B: Backend>(
         b: &B,

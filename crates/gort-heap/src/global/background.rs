@@ -5,7 +5,7 @@
 
 use super::process::PROCESS;
 use crate::inner::Inner;
-use crate::pace::{Order, Pacer, TICK};
+use crate::scavenger::{Next, Scavenger};
 use core::ffi::c_void;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -13,8 +13,6 @@ use gort_sys::{Linux, clock, futex, process};
 
 /// Free memory that is not worth a thread's attention, in bytes.
 const LITTLE: u64 = 8 << 20;
-/// Ticks without anything to do before it sleeps until it is called.
-const PATIENCE: u32 = 12;
 
 /// No thread yet.
 const NONE: u32 = 0;
@@ -61,37 +59,21 @@ pub(super) fn forked() {
 
 extern "C" fn run(_: *mut c_void) -> *mut c_void {
     let Some(heap) = PROCESS.get() else { return core::ptr::null_mut() };
-    let inner = heap.inner();
-    let mut pacer = Pacer::new(clock::nanos());
-    let mut idle = 0;
+    let mut scavenger = Scavenger::new(clock::nanos());
     loop {
-        match pacer.order(clock::nanos(), inner.in_use(), inner.warm(), inner.limit()) {
-            Order::Release(bytes) => {
-                let start = process::thread_nanos();
-                let gone = heap.scavenge(bytes, false);
-                pacer.worked(process::thread_nanos() - start, gone);
-                // What is left is too small or too near to what is in use.
-                idle = if gone == 0 { idle + 1 } else { 0 };
-            }
-            Order::Sleep(ns) => {
-                idle += 1;
-                clock::pause(ns.min(TICK));
-            }
-        }
-        if idle == PATIENCE / 2 {
-            // Caches that nobody has wanted for a while.
-            inner.flush_idle();
-        }
-        if idle >= PATIENCE {
-            idle = 0;
-            // ORDER: Release ⇒ `call`; Relaxed on failure: cannot fail, nobody else leaves AWAKE.
-            if STATE.compare_exchange(AWAKE, ASLEEP, Release, Relaxed).is_ok() {
-                while STATE.load(Acquire) == ASLEEP {
-                    // ORDER: Acquire (above) ⇐ `call`.
-                    futex::wait(&STATE, ASLEEP, None);
+        match scavenger.step(heap, clock::nanos(), process::thread_nanos) {
+            Next::Again => {}
+            Next::Sleep(ns) => clock::pause(ns),
+            Next::Idle => {
+                // ORDER: Release ⇒ `call`; Relaxed on failure: cannot fail, nobody else leaves AWAKE.
+                if STATE.compare_exchange(AWAKE, ASLEEP, Release, Relaxed).is_ok() {
+                    while STATE.load(Acquire) == ASLEEP {
+                        // ORDER: Acquire (above) ⇐ `call`.
+                        futex::wait(&STATE, ASLEEP, None);
+                    }
                 }
+                scavenger = Scavenger::new(clock::nanos());
             }
-            pacer = Pacer::new(clock::nanos());
         }
     }
 }

@@ -5,14 +5,11 @@
 
 use super::bits::{CHUNK_PAGES, PageBits};
 use super::cache::PageCache;
-use super::summary::{MAX_PACKED, Summary};
+use super::candidate::{Wish, candidate};
+use super::density::DensityIndex;
+use super::tree::{Found, Tree};
 use crate::sparse::SparseArray;
 use gort_sys::{Backend, MemError, SysStat};
-
-/// Levels of summaries; the last has one entry per chunk.
-const LEVELS: usize = 5;
-/// log2 of the fan-out below the root.
-const FAN: usize = 3;
 
 /// The bits of a chunk.
 #[derive(Debug)]
@@ -34,74 +31,46 @@ pub(crate) struct Run {
 /// The page allocator of one address range; its owner brings the lock.
 #[derive(Debug)]
 pub(crate) struct PageAlloc {
-    levels: [SparseArray<Summary>; LEVELS],
+    tree: Tree,
     chunks: SparseArray<Chunk>,
+    density: DensityIndex,
     /// No free page lies below (P-2).
     search: usize,
     /// One behind the last page ever grown.
     end: usize,
-    /// First page ever grown.
-    low: usize,
     /// Free pages, with the scavenged ones.
     free: usize,
     /// Free pages with nothing behind them.
     scavenged: usize,
 }
 
-/// Pages under one entry of `level`.
-const fn pages_under(level: usize) -> usize {
-    CHUNK_PAGES << (FAN * (LEVELS - 1 - level))
-}
-
 impl PageAlloc {
     /// For a range of `pages` pages, none of them there yet.
     pub(crate) fn new<B: Backend>(b: &B, pages: usize, st: &SysStat) -> Result<Self, MemError> {
         let chunks = pages.div_ceil(CHUNK_PAGES);
-        let count = |level: usize| pages.div_ceil(pages_under(level)).next_multiple_of(8);
-        let name = c"gort: page summaries";
-        let mut made: [Option<SparseArray<Summary>>; LEVELS] = [const { None }; LEVELS];
-        let mut failed = None;
-        for (level, slot) in made.iter_mut().enumerate() {
-            match SparseArray::reserve(b, count(level), name, st) {
-                Ok(array) => *slot = Some(array),
-                Err(e) => {
-                    failed = Some(e);
-                    break;
-                }
-            }
-        }
-        let bits = match failed {
-            None => SparseArray::reserve(b, chunks, c"gort: page bits", st),
-            Some(e) => Err(e),
-        };
-        match (made, bits) {
-            ([Some(a), Some(c), Some(d), Some(e), Some(f)], Ok(bits)) => {
-                // The root is scanned as a whole, so it is mapped as a whole.
-                let root = a.len();
-                let mut this = Self {
-                    levels: [a, c, d, e, f],
-                    chunks: bits,
-                    search: usize::MAX,
-                    end: 0,
-                    low: usize::MAX,
-                    free: 0,
-                    scavenged: 0,
-                };
-                match this.levels[0].ensure(b, 0, root, st) {
-                    Ok(()) => Ok(this),
-                    Err(e) => {
-                        // SAFETY: SPARSE-1 — nobody knows the tables yet.
-                        unsafe { this.release(b, st) };
-                        Err(e)
-                    }
-                }
-            }
-            (made, bits) => {
-                for mut array in made.into_iter().flatten() {
+        let mut tree = Tree::new(b, pages, st)?;
+        let made = SparseArray::reserve(b, chunks, c"gort: page bits", st).and_then(|mut bits| {
+            DensityIndex::new(b, chunks, st)
+                .inspect_err(|_| {
                     // SAFETY: SPARSE-1 — nobody knows the table yet.
-                    unsafe { array.free(b, st) };
-                }
-                Err(bits.err().unwrap_or(MemError::os(gort_sys::MemOp::Order, pages, 0)))
+                    unsafe { bits.free(b, st) };
+                })
+                .map(|density| (bits, density))
+        });
+        match made {
+            Ok((chunks, density)) => Ok(Self {
+                tree,
+                chunks,
+                density,
+                search: usize::MAX,
+                end: 0,
+                free: 0,
+                scavenged: 0,
+            }),
+            Err(e) => {
+                // SAFETY: SPARSE-1 — nobody knows the tables yet.
+                unsafe { tree.release(b, st) };
+                Err(e)
             }
         }
     }
@@ -111,12 +80,12 @@ impl PageAlloc {
     /// # Safety
     /// The allocator is not used any more.
     pub(crate) unsafe fn release<B: Backend>(&mut self, b: &B, st: &SysStat) {
-        for level in &mut self.levels {
-            // SAFETY: SPARSE-1 — by contract of the caller.
-            unsafe { level.free(b, st) };
+        // SAFETY: SPARSE-1 — by contract of the caller, all three.
+        unsafe {
+            self.tree.release(b, st);
+            self.chunks.free(b, st);
+            self.density.release(b, st);
         }
-        // SAFETY: SPARSE-1 — by contract of the caller.
-        unsafe { self.chunks.free(b, st) };
     }
 
     /// Free pages, with those that have nothing behind them, and those alone.
@@ -147,10 +116,10 @@ impl PageAlloc {
         PageBits(free.0.map(|w| !w))
     }
 
-    fn summary(&self, level: usize, i: usize) -> Summary {
-        // SAFETY: SPARSE-1 — a block of eight is mapped whole as soon as one page under it is grown, and the way down
-        // only goes where something is free.
-        unsafe { *self.levels[level].at(i) }
+    /// Pages in use and bare pages of a chunk.
+    #[cfg(test)]
+    pub(crate) fn bits_of(&mut self, chunk: usize) -> (PageBits, PageBits) {
+        (self.in_use(chunk), self.chunk(chunk).scav)
     }
 
     /// Maps the tables for pages that are about to be added; a step of its own, so that `grow` cannot fail.
@@ -162,17 +131,8 @@ impl PageAlloc {
         st: &SysStat,
     ) -> Result<(), MemError> {
         self.chunks.ensure(b, page / CHUNK_PAGES, (page + n) / CHUNK_PAGES, st)?;
-        for level in 1..LEVELS {
-            let each = pages_under(level);
-            let (from, to) = (page / each, (page + n).div_ceil(each));
-            self.levels[level].ensure(
-                b,
-                from & !7,
-                to.next_multiple_of(8).min(self.levels[level].len()),
-                st,
-            )?;
-        }
-        Ok(())
+        self.density.prepare(b, page / CHUNK_PAGES, (page + n) / CHUNK_PAGES, st)?;
+        self.tree.prepare(b, page, n, st)
     }
 
     /// Adds pages that were never used: free, and nothing behind them. Whole chunks, after `prepare`.
@@ -182,9 +142,9 @@ impl PageAlloc {
             let bits = self.chunk(chunk);
             bits.free.set(0, CHUNK_PAGES);
             bits.scav.set(0, CHUNK_PAGES);
+            self.density.grow(chunk);
         }
         self.end = self.end.max(page + n);
-        self.low = self.low.min(page);
         self.search = self.search.min(page);
         self.free += n;
         self.scavenged += n;
@@ -244,6 +204,9 @@ impl PageAlloc {
             bits.free.set(at, len);
             if bare {
                 bits.scav.set(at, len);
+                this.density.free_bare(chunk, len);
+            } else {
+                this.density.free(chunk, at, len);
             }
         });
         self.free += n;
@@ -252,40 +215,31 @@ impl PageAlloc {
         self.update(page, n);
     }
 
-    /// Takes the highest run of free pages with something behind them that ends at `below` or lower: `align` pages at
-    /// multiples of `align` at least, `most` pages at most. `dense`: not from chunks of which that many pages or more are
-    /// in use.
-    pub(crate) fn take_warm(
-        &mut self,
-        below: usize,
-        align: usize,
-        most: usize,
-        dense: usize,
-    ) -> Option<(usize, usize)> {
+    /// Takes the highest run of free pages with memory behind them that is as `wish` says. Without `force` nearly full chunks
+    /// are left alone, and runs that were looked at before.
+    ///
+    /// The pages count as in use until [`free_as`](Self::free_as) takes them back.
+    pub(crate) fn take_warm(&mut self, wish: Wish, force: bool) -> Option<(usize, usize)> {
         if self.free == self.scavenged {
             return None;
         }
-        let below = below.min(self.end);
-        let low = self.low / CHUNK_PAGES;
-        for chunk in (low..below.div_ceil(CHUNK_PAGES)).rev() {
-            if !self.chunks.is_mapped(chunk) {
-                continue;
-            }
+        while let Some((chunk, end)) = self.density.find(force) {
             let bits = self.chunk(chunk);
-            let used = CHUNK_PAGES - bits.free.count(0, CHUNK_PAGES);
-            if used >= dense {
-                continue;
-            }
-            let (free, scav) = (bits.free, bits.scav);
-            let warm = PageBits(core::array::from_fn(|w| free.0[w] & !scav.0[w]));
-            let end = (below - chunk * CHUNK_PAGES).min(CHUNK_PAGES);
-            if let Some((at, len)) = warm.last_run(end, align, most) {
+            let busy = PageBits(core::array::from_fn(|w| !bits.free.0[w] | bits.scav.0[w]));
+            if let Some((at, n)) = candidate(&busy, end, wish) {
                 let page = chunk * CHUNK_PAGES + at;
-                self.take(page, len);
-                return Some((page, len));
+                self.take(page, n);
+                self.density.found(chunk, at, force);
+                return Some((page, n));
             }
+            self.density.nothing(chunk, force);
         }
         None
+    }
+
+    /// The next generation of the scavenger's figures.
+    pub(crate) fn next_generation(&mut self) {
+        self.density.next_generation();
     }
 
     /// Takes what is free of the 64 pages around the first free one (HEAP-13).
@@ -296,6 +250,7 @@ impl PageAlloc {
         let free = core::mem::take(&mut bits.free.0[word]);
         let scav = bits.scav.0[word] & free;
         bits.scav.0[word] &= !free;
+        self.density.alloc(chunk, free.count_ones() as usize);
         self.free -= free.count_ones() as usize;
         self.scavenged -= scav.count_ones() as usize;
         self.search = base + 64;
@@ -316,6 +271,12 @@ impl PageAlloc {
         }
         bits.free.0[word] |= free;
         bits.scav.0[word] |= scav;
+        let warm = free & !scav;
+        if warm != 0 {
+            let top = 64 - warm.leading_zeros() as usize;
+            self.density.free(chunk, word * 64 + top, 0);
+        }
+        self.density.free_bare(chunk, free.count_ones() as usize);
         self.free += free.count_ones() as usize;
         self.scavenged += scav.count_ones() as usize;
         self.search = self.search.min(base + free.trailing_zeros() as usize);
@@ -330,6 +291,7 @@ impl PageAlloc {
             bits.free.clear(at, len);
             scavenged += bits.scav.count(at, len);
             bits.scav.clear(at, len);
+            this.density.alloc(chunk, len);
         });
         self.free -= n;
         self.scavenged -= scavenged;
@@ -355,21 +317,9 @@ impl PageAlloc {
     fn update(&mut self, page: usize, n: usize) {
         for chunk in page / CHUNK_PAGES..=(page + n - 1) / CHUNK_PAGES {
             let sum = self.in_use(chunk).summarize();
-            // SAFETY: SPARSE-1 — mapped by `prepare`; `&mut self` is the lock.
-            unsafe { *self.levels[LEVELS - 1].at(chunk) = sum };
+            self.tree.set(chunk, sum);
         }
-        for level in (0..LEVELS - 1).rev() {
-            let (each, below) = (pages_under(level), pages_under(level + 1));
-            for i in page / each..=(page + n - 1) / each {
-                // SAFETY: SPARSE-1 — a block of eight entries is mapped whole; `&mut self` is the lock.
-                let parts = unsafe {
-                    core::slice::from_raw_parts(self.levels[level + 1].at(i << FAN), 1 << FAN)
-                };
-                let sum = Summary::merge(parts, below);
-                // SAFETY: SPARSE-1 — as above.
-                unsafe { *self.levels[level].at(i) = sum };
-            }
-        }
+        self.tree.lift(page, n);
     }
 
     /// The first page of the lowest run of `n` free pages (PAGE-1).
@@ -379,44 +329,23 @@ impl PageAlloc {
         }
         // Nearly always the chunk of the search address has room.
         let chunk = self.search / CHUNK_PAGES;
-        if n <= CHUNK_PAGES && self.summary(LEVELS - 1, chunk).max() >= n {
+        if n <= CHUNK_PAGES && self.tree.chunk(chunk).max() >= n {
             let from = self.search % CHUNK_PAGES;
             if let Some(at) = self.in_use(chunk).find(n, from) {
                 return Some(chunk * CHUNK_PAGES + at);
             }
         }
-        let found = self.descend(n);
+        let found = match self.tree.find(n, self.search, self.end) {
+            Some(Found::Chunk(chunk)) => {
+                self.in_use(chunk).find(n, 0).map(|at| chunk * CHUNK_PAGES + at)
+            }
+            Some(Found::Page(page)) => Some(page),
+            None => None,
+        };
         if n == 1 {
             self.search = found.unwrap_or(self.end);
         }
         found
-    }
-
-    fn descend(&mut self, n: usize) -> Option<usize> {
-        let first = self.search / pages_under(0);
-        let (mut from, mut count) = (first, self.end.div_ceil(pages_under(0)) - first);
-        for level in 0..LEVELS {
-            let each = pages_under(level);
-            let mut run = 0;
-            let mut into = None;
-            for i in from..from + count {
-                let sum = self.summary(level, i);
-                if run + sum.start() >= n {
-                    return Some(i * each - run);
-                }
-                if sum.max() >= n {
-                    into = Some(i);
-                    break;
-                }
-                run = if sum.end() == each { run + each } else { sum.end() };
-            }
-            let i = into?;
-            if level == LEVELS - 1 {
-                return self.in_use(i).find(n, 0).map(|at| i * CHUNK_PAGES + at);
-            }
-            (from, count) = (i << FAN, 1 << FAN);
-        }
-        None
     }
 
     /// Verifies P-1, P-2, P-3 and the counts; the id of what is broken.
@@ -437,10 +366,10 @@ impl PageAlloc {
             if first.is_none() && here != 0 {
                 first = used.find(1, 0).map(|at| chunk * CHUNK_PAGES + at);
             }
-            if self.levels[LEVELS - 1].is_mapped(chunk)
-                && self.summary(LEVELS - 1, chunk) != used.summarize()
-            {
-                return Err("P-1");
+            // A chunk that was never grown has nothing free and counts nothing.
+            let count = self.density.used(chunk);
+            if count != CHUNK_PAGES - here && (count, here) != (0, 0) {
+                return Err("P-5");
             }
         }
         if (free, scavenged) != (self.free, self.scavenged) {
@@ -449,21 +378,12 @@ impl PageAlloc {
         if first.is_some_and(|p| self.search > p) {
             return Err("P-2");
         }
-        const { assert!(pages_under(0) <= MAX_PACKED) };
-        for level in 0..LEVELS - 1 {
-            for i in 0..self.end.div_ceil(pages_under(level)) {
-                if !self.levels[level].is_mapped(i) || !self.levels[level + 1].is_mapped(i << FAN) {
-                    continue;
-                }
-                let mut parts = [Summary::pack(0, 0, 0); 1 << FAN];
-                for (k, part) in parts.iter_mut().enumerate() {
-                    *part = self.summary(level + 1, (i << FAN) + k);
-                }
-                if Summary::merge(&parts, pages_under(level + 1)) != self.summary(level, i) {
-                    return Err("P-1");
-                }
-            }
-        }
-        Ok(())
+        let end = self.end;
+        let Self { tree, chunks, .. } = self;
+        tree.check(end, |chunk| {
+            // SAFETY: SPARSE-1 — mapped; `&mut self` is the lock.
+            let bits = chunks.is_mapped(chunk).then(|| unsafe { &*chunks.at(chunk) })?;
+            Some(PageBits(bits.free.0.map(|w| !w)).summarize())
+        })
     }
 }

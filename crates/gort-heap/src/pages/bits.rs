@@ -68,30 +68,6 @@ impl PageBits {
         None
     }
 
-    /// The highest run of set bits below `end` that is made of whole blocks of `align` bits, cut to its highest `most`.
-    pub(crate) fn last_run(&self, end: usize, align: usize, most: usize) -> Option<(usize, usize)> {
-        debug_assert!(align.is_power_of_two() && align <= 64 && most >= align);
-        let block = (u64::MAX >> (64 - align)) as usize as u64;
-        let whole = |at: usize| self.0[at / 64] >> (at % 64) & block == block;
-        let most = most / align * align;
-        let mut at = end / align * align;
-        while at != 0 {
-            at -= align;
-            if self.0[at / 64] == 0 {
-                at -= at % 64;
-                continue;
-            }
-            if whole(at) {
-                let top = at + align;
-                while at != 0 && top - at < most && whole(at - align) {
-                    at -= align;
-                }
-                return Some((at, top - at));
-            }
-        }
-        None
-    }
-
     /// The free runs of the chunk, in three numbers.
     pub(crate) fn summarize(&self) -> Summary {
         let (mut at, mut run, mut start, mut max) = (0, 0, None, 0);
@@ -139,21 +115,6 @@ mod tests {
                 prop_assert_eq!(s.end(), *runs.last().unwrap());
             }
             prop_assert_eq!(bits.find(n, from), naive_find(&model, n, from));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn last_run_is_the_obvious_one(words in prop::array::uniform8(prop_oneof![Just(0), Just(u64::MAX), any::<u64>().prop_map(|w| w | w << 3 | w >> 9)]), end in 0..513usize, shift in 0..4u32, most in 8..600usize) {
-            let (bits, align) = (PageBits(words), 1usize << shift);
-            let set = |at: usize| words[at / 64] >> (at % 64) & 1 != 0;
-            let whole = |block: usize| (block * align..(block + 1) * align).all(set);
-            let last = (0..end / align).rev().find(|b| whole(*b));
-            let want = last.map(|last| {
-                let n = (0..=last).rev().take_while(|b| whole(*b)).count().min(most / align);
-                ((last + 1 - n) * align, n * align)
-            });
-            prop_assert_eq!(bits.last_run(end, align, most), want);
         }
     }
 

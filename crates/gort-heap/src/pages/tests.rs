@@ -1,10 +1,28 @@
-//! The page allocator against one flat vector of bits, and tables of cases.
+//! The page allocator: tables of cases here and in the parts, and against one flat vector in `random`.
+
+mod allocs;
+mod bits;
+mod caches;
+mod candidates;
+mod random;
+mod released;
 
 use super::alloc::{PageAlloc, Run};
-use super::bits::CHUNK_PAGES;
+use super::bits::{CHUNK_PAGES, PageBits};
 use super::cache::PageCache;
 use gort_sys::{Linux, SysStat};
-use proptest::prelude::*;
+
+/// First page and length of a run inside of a chunk.
+type Part = (usize, usize);
+/// A chunk, its pages in use, and its bare pages; of those the pages in use are left out.
+type State<'a> = (usize, &'a [Part], &'a [Part]);
+type Map<'a> = &'a [State<'a>];
+
+fn bits(parts: &[Part]) -> PageBits {
+    let mut bits = PageBits::EMPTY;
+    parts.iter().for_each(|(at, n)| bits.set(*at, *n));
+    bits
+}
 
 /// A page allocator on tables of its own; the pages themselves do not exist.
 struct Pages {
@@ -25,6 +43,39 @@ impl Pages {
             p.grow(*c, 1);
         }
         p
+    }
+
+    /// In a given state, reached by the allocator's own operations.
+    fn like(shift: u32, map: Map) -> Self {
+        let chunks: Vec<usize> = map.iter().map(|(chunk, ..)| *chunk).collect();
+        let mut p = Self::with(shift, &chunks);
+        for (chunk, used, bare) in map {
+            let (used, bare) = (bits(used), bits(bare));
+            for at in 0..C {
+                let page = chunk * C + at;
+                let is = |b: &PageBits| b.count(at, 1) == 1;
+                if is(&used) || !is(&bare) {
+                    assert_eq!(p.alloc.take_at(page, 1), Some(1));
+                }
+                if !is(&used) && !is(&bare) {
+                    p.alloc.free(page, 1);
+                }
+            }
+        }
+        p.alloc.check().unwrap();
+        p
+    }
+
+    /// It is in that state, to the bit.
+    fn assert_like(&mut self, what: &str, map: Map) {
+        self.alloc.check().unwrap_or_else(|id| panic!("{what}: {id}"));
+        for (chunk, used, bare) in map {
+            let (is_used, is_bare) = self.alloc.bits_of(*chunk);
+            let used = bits(used);
+            let bare = PageBits(std::array::from_fn(|w| bits(bare).0[w] & !used.0[w]));
+            assert_eq!(is_used, used, "{what}: pages in use of chunk {chunk}");
+            assert_eq!(is_bare, bare, "{what}: bare pages of chunk {chunk}");
+        }
     }
 
     fn grow(&mut self, chunk: usize, n: usize) {
@@ -180,121 +231,4 @@ fn to_the_cache_and_back() {
         Some(PageCache { base: 128, free: u64::MAX << 10 | 1 << 7, scav: u64::MAX << 10 })
     );
     p.alloc.check().unwrap();
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Grow(usize),
-    Alloc(usize),
-    Aligned(usize, u32),
-    Free(usize),
-    Cache,
-    Serve(usize),
-    Flush,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let pages = prop_oneof![6 => 1..20usize, 2 => 20..600usize, 1 => 600..3000usize];
-    prop_oneof![
-        2 => (0..20usize).prop_map(Op::Grow),
-        8 => pages.clone().prop_map(Op::Alloc),
-        1 => (pages, 0..7u32).prop_map(|(n, a)| Op::Aligned(n, a)),
-        7 => any::<usize>().prop_map(Op::Free),
-        1 => Just(Op::Cache),
-        4 => (1..16usize).prop_map(Op::Serve),
-        1 => Just(Op::Flush),
-    ]
-}
-
-/// The flat model: per page, not there, free (with or without memory behind it), or in use.
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Page {
-    None,
-    Scavenged,
-    Warm,
-    Used,
-}
-
-fn is_free(p: &Page) -> bool {
-    matches!(p, Page::Scavenged | Page::Warm)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-    /// PAGE-1, P-1 to P-4.
-    #[test]
-    fn agrees_with_one_flat_vector(ops in prop::collection::vec(op(), 1..120)) {
-        let mut p = Pages::new(22);
-        let mut model = vec![Page::None; 20 * C];
-        let mut live: Vec<(usize, usize)> = vec![];
-        let mut cache = PageCache::default();
-        let find = |model: &[Page], n: usize| {
-            let mut run = 0;
-            model.iter().position(|p| { run = if is_free(p) { run + 1 } else { 0 }; run == n }).map(|end| end + 1 - n)
-        };
-        let taken = |model: &mut [Page], live: &mut Vec<_>, got: Option<Run>, want: Option<usize>, n: usize| {
-            assert_eq!(got.map(|r| r.page), want);
-            if let Some(r) = got {
-                let pages = &mut model[r.page..r.page + n];
-                assert_eq!(r.scavenged, pages.iter().filter(|p| **p == Page::Scavenged).count());
-                pages.fill(Page::Used);
-                live.push((r.page, n));
-            }
-        };
-        for op in ops {
-            match op {
-                Op::Grow(c) if model[c * C] == Page::None => {
-                    p.grow(c, 1);
-                    model[c * C..(c + 1) * C].fill(Page::Scavenged);
-                }
-                Op::Grow(_) => {}
-                Op::Alloc(n) => {
-                    let want = find(&model, n);
-                    taken(&mut model, &mut live, p.alloc.alloc(n), want, n);
-                }
-                Op::Aligned(n, shift) => {
-                    let align = 1 << shift;
-                    let want = find(&model, n + align - 1).map(|at| at.next_multiple_of(align));
-                    taken(&mut model, &mut live, p.alloc.alloc_aligned(n, align), want, n);
-                }
-                Op::Free(which) if !live.is_empty() => {
-                    let (at, n) = live.swap_remove(which % live.len());
-                    p.alloc.free(at, n);
-                    model[at..at + n].fill(Page::Warm);
-                }
-                Op::Free(_) => {}
-                Op::Cache if cache.free == 0 => {
-                    let want = find(&model, 1).map(|at| at & !63);
-                    let got = p.alloc.alloc_to_cache();
-                    prop_assert_eq!(got.map(|c| c.base), want);
-                    if let Some(got) = got {
-                        for (i, page) in model[got.base..got.base + 64].iter_mut().enumerate() {
-                            prop_assert_eq!(got.free >> i & 1 != 0, is_free(page));
-                            prop_assert_eq!(got.scav >> i & 1 != 0, *page == Page::Scavenged);
-                            if is_free(page) { *page = Page::Used }
-                        }
-                        cache = got;
-                    }
-                }
-                Op::Cache => {}
-                Op::Serve(n) => {
-                    if let Some(r) = cache.alloc(n) {
-                        live.push((r.page, n));
-                    }
-                }
-                Op::Flush => {
-                    for i in (0..64).filter(|i| cache.free >> i & 1 != 0) {
-                        model[cache.base + i] = if cache.scav >> i & 1 != 0 { Page::Scavenged } else { Page::Warm };
-                    }
-                    p.alloc.free_cache(&mut cache);
-                }
-            }
-            if let Err(id) = p.alloc.check() {
-                prop_assert!(false, "{}", id);
-            }
-            let free = model.iter().filter(|p| is_free(p)).count();
-            let scavenged = model.iter().filter(|p| **p == Page::Scavenged).count();
-            prop_assert_eq!(p.alloc.free_pages(), (free, scavenged));
-        }
-    }
 }
