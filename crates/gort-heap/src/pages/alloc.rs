@@ -100,8 +100,8 @@ impl PageAlloc {
 
     /// Calls `f` with each table's reservation and what of it is mapped.
     pub(crate) fn extents(&self, mut f: impl FnMut(gort_sys::PageRange, usize)) {
-        let levels = self.levels.iter().map(SparseArray::extent);
-        for (range, mapped) in levels.chain([self.chunks.extent()]) {
+        let chunks = [self.chunks.extent(), self.density.extent()];
+        for (range, mapped) in self.tree.extents().chain(chunks) {
             f(range, mapped);
         }
     }

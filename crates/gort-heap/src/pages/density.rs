@@ -102,6 +102,11 @@ impl DensityIndex {
         self.cells.ensure(b, from, to, st)
     }
 
+    /// The table's reservation, and the bytes of it that are mapped.
+    pub(crate) fn extent(&self) -> (gort_sys::PageRange, usize) {
+        self.cells.extent()
+    }
+
     /// A chunk begins, with nothing in use and nothing to release.
     pub(crate) fn grow(&mut self, chunk: usize) {
         self.low = self.low.min(chunk);

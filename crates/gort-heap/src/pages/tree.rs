@@ -82,6 +82,11 @@ impl Tree {
         }
     }
 
+    /// Each level's reservation, and the bytes of it that are mapped.
+    pub(crate) fn extents(&self) -> impl Iterator<Item = (gort_sys::PageRange, usize)> {
+        self.levels.iter().map(SparseArray::extent)
+    }
+
     /// Maps the entries over the `n` pages from `page` on.
     pub(crate) fn prepare<B: Backend>(
         &self,
