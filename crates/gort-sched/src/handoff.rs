@@ -29,6 +29,8 @@ use gort_sys::membarrier;
 pub(crate) const NONE: u32 = 0;
 pub(crate) const ASKED: u32 = 1;
 pub(crate) const TAKEN: u32 = 2;
+/// The thread has lent its P ([`crate::blocking`]): sysmon does not ask.
+pub(crate) const LENT: u32 = 3;
 
 /// The calling thread is in the runtime and holds a P, until this value goes. Entering again
 /// while inside is free.
@@ -109,6 +111,10 @@ fn announce(m: &M) {
 /// There is a request: tries to answer "no". `false`: the P is gone.
 #[cold]
 fn answer(m: &M) -> bool {
+    // ORDER: Relaxed — this thread alone writes LENT.
+    if m.request.load(Relaxed) == LENT {
+        return crate::blocking::reclaim(m);
+    }
     // ORDER: SeqCst — the decision, against sysmon's in `retake`; also a fence, so that the next
     // request finds `in_runtime` set. Acquire on failure.
     m.request.compare_exchange(ASKED, NONE, SeqCst, Acquire).is_ok()
@@ -127,11 +133,26 @@ fn regain() {
     m.p.set(core::ptr::null());
     // ORDER: Release — the request is answered; the next P starts with a clean word.
     m.request.store(NONE, Release);
+    let s = m.scheduler();
+    if let Some(p) = s.spare_for_returner() {
+        crate::sleep::hold(m, p);
+        s.stir_sysmon();
+        return;
+    }
     let g = m.cur.get();
     // SAFETY: G-OWN — the goroutine that runs here belongs to this thread.
+    let keeps = crate::blocking::keeps_thread(unsafe { &*g });
+    if keeps {
+        crate::park::lock_thread(m, g);
+    }
+    // SAFETY: G-OWN — as above.
     unsafe { (*g).state.step(GState::Running, GState::Preempted) };
     schedule::to_g0(m, Post::Preempted(g));
     // Resumed, by a thread that holds a P.
+    if keeps {
+        // SAFETY: G-OWN — as above.
+        crate::osthread::release(unsafe { &*g });
+    }
 }
 
 /// sysmon, first half: asks for the P that `m` holds. One [`membarrier`] then serves all that
@@ -167,11 +188,4 @@ pub(crate) fn retake(m: &M, p: &P) -> bool {
         let _ = m.request.compare_exchange(ASKED, NONE, Relaxed, Relaxed);
     }
     false
-}
-
-/// A goroutine comes back from a call that may have blocked: if its P was taken, it waits for
-/// another.
-pub(crate) fn settle_after_blocking() {
-    let (_, inside) = enter();
-    drop(inside);
 }

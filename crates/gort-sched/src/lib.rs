@@ -40,6 +40,7 @@
 //! - PARK-1    A thread does not end while a ticket of it can be found.
 //! - WAKE-1    No goroutine stays runnable while a P is idle for good (`wake`).
 //! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both (`handoff`).
+//! - LEND-1    A P that a blocking thread has lent is whose exchange empties its `lender` (`blocking`).
 //! - JOIN-1    A record is used again when its handle is gone and its goroutine is off it.
 //! - TIMER-1   A timer's record in a heap is reached under that heap's lock alone.
 //! - THREAD-1  The record keeps a count on its thread handle.
@@ -63,9 +64,10 @@
 //!
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` → `steal` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
 //! `deadlock` → [`shutdown`]
 
+mod blocking;
 mod deadlock;
 pub mod future;
 mod g;

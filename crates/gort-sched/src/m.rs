@@ -33,6 +33,9 @@ pub(crate) enum Post {
     Frames,
 }
 
+/// Marks a P in `next_p` that others may borrow meanwhile (LEND-1).
+const LENT: usize = 1;
+
 /// A thread of the scheduler. Cells belong to the thread itself (M-OWN).
 #[repr(C, align(128))]
 pub(crate) struct M {
@@ -55,8 +58,6 @@ pub(crate) struct M {
     /// The kernel's number of the thread.
     pub(crate) tid: AtomicI32,
     // Second line and on: the slow paths.
-    /// The thread has said that it may block.
-    pub(crate) blocking: AtomicBool,
     pub(crate) spinning: Cell<bool>,
     /// A goroutine that owns this thread until it lets go (locked, or unwinding).
     pub(crate) exclusive: Cell<*mut G>,
@@ -100,7 +101,6 @@ impl M {
             sched,
             id,
             tid: AtomicI32::new(0),
-            blocking: AtomicBool::new(false),
             spinning: Cell::new(false),
             exclusive: Cell::new(null_mut()),
             bound: UnsafeCell::new(GFifo::new()),
@@ -242,7 +242,20 @@ impl M {
     /// Takes the P that a waker left, if any.
     pub(crate) fn take_next_p(&self) -> *const P {
         // ORDER: Acquire ⇐ `give_p`: what the last holder left in it.
-        self.next_p.swap(null_mut(), Acquire)
+        let given = self.next_p.swap(null_mut(), Acquire);
+        if given.addr() & LENT == 0 {
+            return given;
+        }
+        let p = given.map_addr(|a| a & !LENT);
+        // SAFETY: SCHED-MEM — Ps live as long as the scheduler.
+        if unsafe { &*p }.reach_sleeper(self) { p } else { null_mut() }
+    }
+
+    /// As [`give_p`](Self::give_p), but until this thread is awake another may borrow the P.
+    pub(crate) fn lend_p(&self, p: *const P) {
+        // SAFETY: SCHED-MEM — as above.
+        unsafe { &*p }.lend_to_sleeper(self);
+        self.give_p(p.map_addr(|a| a | LENT));
     }
 
     /// Hands a P to this thread, which sleeps; the caller then wakes its note.

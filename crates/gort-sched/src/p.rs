@@ -3,6 +3,7 @@
 //! A `P` belongs to one thread at a time (P-OWN): the M that holds it touches its lists without
 //! a lock; others see only the atomics, the run queue's stealing end and the timers' lock.
 
+use crate::blocking::Habit;
 use crate::g::{G, GList};
 use crate::m::M;
 use crate::runq::RunQueue;
@@ -26,6 +27,7 @@ pub(crate) struct Own {
     /// Goroutine numbers that this P may give out: next and end.
     pub(crate) ids: (u64, u64),
     pub(crate) chance: Chance,
+    pub(crate) habit: Habit,
 }
 
 /// Counters of one P, written by its holder, read by anybody.
@@ -59,6 +61,8 @@ pub(crate) struct P {
     pub(crate) slice_over: AtomicBool,
     /// The M that holds it, or null.
     pub(crate) m: AtomicPtr<M>,
+    /// The M that has lent it while it blocks, or null (LEND-1).
+    pub(crate) lender: AtomicPtr<M>,
     pub(crate) runq: RunQueue<G>,
     own: UnsafeCell<Own>,
     pub(crate) timers: Timers,
@@ -88,12 +92,14 @@ impl P {
             tick: AtomicU32::new(0),
             slice_over: AtomicBool::new(false),
             m: AtomicPtr::new(null_mut()),
+            lender: AtomicPtr::new(null_mut()),
             runq: RunQueue::new(),
             own: UnsafeCell::new(Own {
                 free: GList::new(),
                 stacks: StackCache::new(),
                 ids: (0, 0),
                 chance: Chance::from_os(),
+                habit: Habit::NEW,
             }),
             timers: Timers::new(),
             counts: Counts::default(),

@@ -330,7 +330,7 @@ fn keep_thread_while_unwinding(m: &M, g: *mut G) {
 }
 
 #[cold]
-fn lock_thread(m: &M, g: *mut G) {
+pub(crate) fn lock_thread(m: &M, g: *mut G) {
     // SAFETY: G-OWN — the goroutine that runs here.
     let g_ref = unsafe { &*g };
     g_ref.thread_locks.set(g_ref.thread_locks.get() + 1);

@@ -14,7 +14,7 @@ use gort_sys::clock;
 use std::time::Duration;
 
 /// This thread holds `p` from now on.
-fn hold(m: &M, p: *const P) {
+pub(crate) fn hold(m: &M, p: *const P) {
     m.p.set(p);
     // SAFETY: SCHED-MEM — Ps live as long as the scheduler; P-OWN — it was idle or handed over.
     unsafe { (*p).set_holder(core::ptr::from_ref(m).cast_mut()) };
@@ -69,8 +69,7 @@ pub(crate) fn until_processor(m: &M) -> bool {
         // SAFETY: M-OWN — called on this thread. Under the lock no notice of mail is missed.
         let ready = unsafe { m.has_runnable_bound() };
         if ready {
-            if let Some(p) = idle.ps.pop() {
-                s.supply.sub_idle();
+            if let Some(p) = s.spare_processor(&mut idle) {
                 drop(idle);
                 s.stir_sysmon();
                 hold(m, p);
@@ -186,10 +185,7 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
     }
     remove(&mut idle, s, m);
     if !ready.is_empty() {
-        let p = if m.exclusive.get().is_null() { idle.ps.pop() } else { None };
-        if p.is_some() {
-            s.supply.sub_idle();
-        }
+        let p = if m.exclusive.get().is_null() { s.spare_processor(&mut idle) } else { None };
         drop(idle);
         if let Some(p) = p {
             s.stir_sysmon();
@@ -199,9 +195,8 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
         return true;
     }
     if s.next_timer() <= clock::nanos()
-        && let Some(p) = idle.ps.pop()
+        && let Some(p) = s.spare_processor(&mut idle)
     {
-        s.supply.sub_idle();
         drop(idle);
         s.stir_sysmon();
         hold(m, p);

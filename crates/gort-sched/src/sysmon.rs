@@ -3,8 +3,8 @@
 //! It sleeps 20 µs, after 50 rounds without a find twice as long each time, up to 10 ms, and for
 //! as long as all Ps are idle. A find is a thread that blocks; a slice that is over is none: the
 //! next one is 10 ms away. Each round it looks at every P that a thread holds:
-//! - the thread said that it may block, and has been outside the runtime since the last look:
-//!   the P is taken away, if somebody can use it;
+//! - a thread that said that it may block has lent it ([`crate::blocking`]) since the last look: the
+//!   P is taken away, if somebody can use it;
 //! - the same time slice for 10 ms: the slice is declared over; and if the goroutine computes
 //!   outside the runtime and others wait, the P is taken away.
 //!
@@ -52,7 +52,7 @@ pub(crate) fn run(s: &Scheduler) {
             // would otherwise be interrupted fifty times after each.
             (quiet, nap) = (PATIENCE, SHORTEST);
         }
-        clock::pause(nap);
+        clock::pause(nap.min(until_lent_timer(s, clock::nanos()).max(SHORTEST)));
         let now = clock::nanos();
         let found = look(s, now);
         (s.config.hooks.tick)(now);
@@ -100,21 +100,21 @@ fn look(s: &Scheduler, now: u64) -> bool {
         // SAFETY: SCHED-MEM — Ms live as long as the scheduler.
         let Some(m) = (unsafe { p.holder().as_ref() }) else { continue };
         let (tick, since) = p.seen.get();
-        // ORDER: Relaxed — a hint.
-        let blocking = m.blocking.load(Relaxed);
         if tick != p.tick() {
             p.seen.set((p.tick(), now));
-            if !blocking {
-                continue;
-            }
+            continue;
         }
-        let long = tick == p.tick() && now - since >= SLICE;
-        if long {
+        let long = now - since >= SLICE;
+        if p.is_lent() {
+            // Lent at two looks. After a slice it is made idle, so that all can sleep.
+            if (long || is_wanted(s, p, now) || s.any_work()) && p.borrow() {
+                blocks = true;
+                take(s, p, now);
+            }
+        } else if long {
             // ORDER: Relaxed — a wish.
             p.slice_over.store(true, Relaxed);
-        }
-        if (long || (blocking && tick == p.tick())) && is_wanted(s, p, now) {
-            asked |= handoff::ask(m);
+            asked |= is_wanted(s, p, now) && handoff::ask(m);
         }
     }
     if asked {
@@ -124,16 +124,25 @@ fn look(s: &Scheduler, now: u64) -> bool {
             let Some(m) = (unsafe { p.holder().as_ref() }) else { continue };
             // ORDER: Acquire — our own request, or none.
             if m.request.load(Acquire) == handoff::ASKED && handoff::retake(m, p) {
-                // ORDER: Relaxed — a hint.
-                blocks |= m.blocking.load(Relaxed);
-                bump(&p.counts.handoffs, 1);
-                p.seen.set((p.begin_slice(), now));
-                s.hand_off(p);
+                take(s, p, now);
             }
         }
     }
     rescue(s, now);
     blocks
+}
+
+/// `p` is sysmon's now, and goes to whoever can use it.
+fn take(s: &Scheduler, p: &P, now: u64) {
+    bump(&p.counts.handoffs, 1);
+    p.seen.set((p.begin_slice(), now));
+    s.hand_off(p);
+}
+
+/// How long until a timer of a lent P is due: nobody else looks after it.
+fn until_lent_timer(s: &Scheduler, now: u64) -> u64 {
+    let lent = s.ps.iter().filter(|p| p.is_lent());
+    lent.map(|p| p.timers.next()).min().map_or(u64::MAX, |next| next.saturating_sub(now))
 }
 
 /// Whether somebody could use the P: work in its queue, in the injector, a due timer, a thread

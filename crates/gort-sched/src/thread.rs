@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+pub use crate::blocking::blocking;
 pub use crate::osthread::{OsThreadGuard, lock_os_thread};
 
 static WAKER: Rank = Rank { layer: layer::SCHED, n: 1, name: "sched.join_waker" };
@@ -213,34 +214,6 @@ pub fn sleep_until(deadline: Instant) {
 /// Whether the calling goroutine unwinds.
 pub fn panicking() -> bool {
     park::panicking()
-}
-
-/// Runs `f`, which says that it may block its thread (a system call, a foreign function): the
-/// processor is handed on within about 20 µs instead of after 10 ms.
-pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    struct Flag;
-    impl Drop for Flag {
-        fn drop(&mut self) {
-            // SAFETY: M-OWN — `f` cannot have changed the thread: it parks nowhere that counts,
-            // or the flag is cleared on the thread that it came to.
-            if let Some(m) = unsafe { M::current().as_ref() } {
-                // ORDER: Relaxed — a hint for sysmon.
-                m.blocking.store(false, Relaxed);
-                crate::handoff::settle_after_blocking();
-            }
-        }
-    }
-    // SAFETY: M-OWN — a non-null word is this thread's M.
-    if let Some(m) = unsafe { M::current().as_ref() }
-        && !m.cur.get().is_null()
-    {
-        // ORDER: Relaxed — a hint for sysmon.
-        m.blocking.store(true, Relaxed);
-        m.scheduler().stir_sysmon();
-        let _flag = Flag;
-        return f();
-    }
-    f()
 }
 
 /// Runs `f`, inside which parking is an error: it panics instead.

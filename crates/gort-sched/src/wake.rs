@@ -125,7 +125,11 @@ impl Scheduler {
             let m = unsafe { &*m };
             idle.unpark(m);
             m.spinning.set(spinning);
-            m.give_p(p);
+            if spinning {
+                m.give_p(p)
+            } else {
+                m.lend_p(p)
+            }
             drop(idle);
             m.rouse();
             return;
@@ -148,7 +152,11 @@ impl Scheduler {
         }
         let m = self.new_m();
         m.spinning.set(spinning);
-        m.give_p(p);
+        if spinning {
+            m.give_p(p)
+        } else {
+            m.lend_p(p)
+        }
         let addr = core::ptr::from_ref(m) as usize;
         let thread = std::thread::Builder::new().name(format!("gort-m{}", m.id)).spawn(move || {
             // SAFETY: SCHED-MEM — the record lives as long as the scheduler, which joins this
@@ -238,9 +246,8 @@ impl Scheduler {
         }
         idle.ms.retain(|&m| !core::ptr::eq(m, home));
         idle.locked.retain(|&m| !core::ptr::eq(m, home));
-        match idle.ps.pop() {
+        match self.spare_processor(&mut idle) {
             Some(p) => {
-                self.supply.sub_idle();
                 idle.unpark(home);
                 home.give_p(p);
                 drop(idle);
@@ -261,6 +268,12 @@ impl Scheduler {
         self.injected.fetch_add(1, Relaxed);
         self.injector.push(crate::g::GRef(g));
         self.wake_after_fence();
+        // LEND-1: a thread that lends its P looks at the injector afterwards.
+        if self.supply.look().idle() == 0
+            && let Some(p) = self.borrow_any()
+        {
+            self.start(self.idle.lock(), p, false);
+        }
     }
 
     /// As [`inject`](Self::inject), for all goroutines of a list that a poll has found: they are

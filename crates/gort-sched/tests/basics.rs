@@ -219,6 +219,34 @@ fn blocking_calls_overlap() {
 }
 
 #[test]
+fn a_blocking_call_may_use_the_runtime() {
+    // LEND-1: the processor comes back for it; a panic unwinds through the call.
+    for migrate in [false, true] {
+        run_with(config(1, migrate), || {
+            let nap = || std::thread::sleep(Duration::from_micros(300));
+            for _ in 0..20 {
+                let all: Vec<_> = (0..8)
+                    .map(|n| {
+                        go(move || {
+                            thread::blocking(|| {
+                                nap();
+                                thread::yield_now();
+                                thread::blocking(nap);
+                                assert_ne!(n, 3);
+                                go(move || n).join().unwrap()
+                            })
+                        })
+                    })
+                    .collect();
+                for (n, g) in all.into_iter().enumerate() {
+                    assert_eq!(g.join().ok(), (n != 3).then_some(n));
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn scopes_borrow() {
     run(2, || {
         let mut numbers = vec![1, 2, 3];
