@@ -44,7 +44,7 @@ impl<T: Trace> Shape<T> {
 }
 
 /// The smallest class that holds `size` bytes at a multiple of `align`.
-const fn class_for(size: usize, align: usize) -> u8 {
+pub(crate) const fn class_for(size: usize, align: usize) -> u8 {
     assert!(align <= 8192, "types of the collected heap are aligned to 8 KiB at most");
     let size = if size == 0 { 1 } else { size };
     let mut class = if size <= MAX_SMALL { class_of(size) } else { 0 };
@@ -123,16 +123,9 @@ impl Mutator {
         len: usize,
     ) -> Result<Gc<'mu, GcSlice<T>>, AllocError> {
         let bytes = GcSlice::<T>::bytes(len).ok_or(AllocError::TooLong { len })?;
-        // SAFETY: CTX-1 — through the guard.
-        let cache = unsafe { self.ctx().cache() };
         let (slot, size) = if bytes <= MAX_SMALL {
             let class = class_of(bytes);
-            let span = SpanClass::new(class, false);
-            let slot = match cache.take(span) {
-                Ok(slot) => slot,
-                Err(need) => self.refill(need)?,
-            };
-            (slot, class_size(class))
+            (self.take_class(SpanClass::new(class, false))?, class_size(class))
         } else {
             let slot = self.take_large(bytes, false)?;
             // SAFETY: ALLOC-1 — the slot was just taken.
@@ -159,8 +152,14 @@ impl Mutator {
         if Shape::<T>::CLASS == 0 {
             return self.take_large(size_of::<T>(), Shape::<T>::NOSCAN);
         }
+        self.take_class(Shape::<T>::SPAN)
+    }
+
+    /// A slot of a class.
+    #[inline(always)]
+    pub(crate) fn take_class(&self, span: SpanClass) -> Result<Slot, AllocError> {
         // SAFETY: CTX-1 — through the guard.
-        match unsafe { self.ctx().cache() }.take(Shape::<T>::SPAN) {
+        match unsafe { self.ctx().cache() }.take(span) {
             Ok(slot) => Ok(slot),
             Err(need) => self.refill(need),
         }
@@ -181,7 +180,7 @@ impl Mutator {
 
     #[cold]
     #[inline(never)]
-    fn take_large(&self, bytes: usize, noscan: bool) -> Result<Slot, AllocError> {
+    pub(crate) fn take_large(&self, bytes: usize, noscan: bool) -> Result<Slot, AllocError> {
         assist::before_refill(self)?;
         // SAFETY: CTX-1 — through the guard.
         let cache = unsafe { self.ctx().cache() };

@@ -298,7 +298,7 @@ impl Pause for InProgram<'_> {
         match at {
             Point::Handshake(name, turn) => self.wait(name, turn),
             Point::Assists(turn) => self.wait("assists", turn),
-            Point::Mark | Point::Sweep => {
+            Point::Mark | Point::Sweep | Point::Clear => {
                 if self.s.host.should_yield() {
                     self.s.host.yield_now();
                 }

@@ -35,6 +35,8 @@ pub(crate) enum Point {
     Handshake(&'static str, u32),
     /// For assisting tasks to end.
     Assists(u32),
+    /// Between two parts of the table of weak names.
+    Clear,
     /// Between two quanta of marking.
     Mark,
     /// Between two spans.
@@ -135,6 +137,7 @@ impl<'c> Cycle<'c> {
         let h2 = self.publish(Mode::SHADE_BLACK);
         self.taken_at_black = self.s.pacer.taken();
         self.s.coordinator.open_marking(true);
+        self.s.weak.begin_marking();
         self.mark_roots();
         loop {
             let pushed = self.drain()?;
@@ -148,21 +151,46 @@ impl<'c> Cycle<'c> {
                 continue;
             }
             if self.s.mutant(Mutant::NoRound) {
+                self.s.weak.close();
                 break;
             }
             self.report.rounds += 1;
+            self.s.weak.begin_round();
             let order = self.publish(Mode::SHADE_BLACK);
             wait_passed(self.s, order, "R", self.pause)?;
             // The counters at the end, not what each context found at its pass: with two guards in one
             // task a shade can land in a context that has passed already.
             let quiet = self.s.sum(|c| &c.shades) == shades || self.s.mutant(Mutant::PassOnly);
-            if quiet && self.s.grey.drained() == Some(pushed) {
+            if quiet && self.s.grey.drained() == Some(pushed) && self.close_gate() {
                 break;
             }
         }
         self.s.coordinator.open_marking(false);
         self.report.mark = start.elapsed();
+        self.bury()?;
         Ok(Marked)
+    }
+
+    /// The last look at the weak names: from here on they give marked objects only.
+    fn close_gate(&self) -> bool {
+        self.s.mutant(Mutant::NoGate) || self.s.weak.close()
+    }
+
+    /// Marks are final: weak names of dead objects are cleared, and their cleanups are due.
+    fn bury(&mut self) -> Result<(), Stopped> {
+        let (s, pause) = (self.s, &mut *self.pause);
+        // SAFETY: WEAK-1 — objects in the tables are not swept before this cycle's H3.
+        let alive = |object| unsafe { s.heap.is_marked(&s.heap.object_of(object)) };
+        s.cleanups.collect_due(&alive);
+        if s.mutant(Mutant::NoClear) {
+            s.weak.open();
+        } else {
+            s.weak.clear(&alive, || pause.pause(Point::Clear))?;
+        }
+        if s.rules.run_glue {
+            s.cleanups.kick();
+        }
+        Ok(())
     }
 
     fn mark_roots(&mut self) {

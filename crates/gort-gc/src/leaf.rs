@@ -91,6 +91,15 @@ unsafe impl<T: Leaf + ?Sized> Leaf for sync::Weak<T> {}
 // SAFETY: a root's slot lies outside the heap and is scanned by the collector; no Field is in it.
 #[cfg(not(loom))]
 unsafe impl<T: crate::Trace> Leaf for crate::Root<T> {}
+// SAFETY: as a root's.
+#[cfg(not(loom))]
+unsafe impl<T: crate::Trace> Leaf for crate::RootCell<T> {}
+// SAFETY: a weak name's slot lies outside the heap, and no Field is in it.
+#[cfg(not(loom))]
+unsafe impl<T: crate::Trace> Leaf for crate::Weak<T> {}
+// SAFETY: a cleanup's function and argument are 'static values outside of the heap.
+#[cfg(not(loom))]
+unsafe impl Leaf for crate::Cleanup {}
 
 macro_rules! leaf_tuples {
     ($($t:ident)*) => {

@@ -53,15 +53,23 @@
 //! - GREY-2    A grey object is alive.
 //! - DROP-1    Drop glue runs once, for an unreachable object of its type, and sees `Leaf` members only.
 //! - COLL-1    A collector's memory outlives its guards, roots and tasks.
+//! - GC-BOX    A wide pointer to an object begins with the address of its base, and does not change.
+//! - WEAK-1    A weak name gives a white object only before marking has ended, which then goes on; it gives no dead one.
+//! - WEAK-2    A weak name's slot is atomic, and is cleared before its object is freed or its collector ends.
+//! - LEAF-STD  A type that is declared `Leaf` by hand holds no field.
+//! - VEC-1     The elements of a vector below its length are not null, for whoever has its latch.
+//! - GCMAP-1     An entry of a map's table stays in its place, and every probe ends at a null.
 //! - COLL-2    The queue of dead objects outlives the heap.
 //!
 //! # Locks
-//! `gc.default`/`gc.graves` (0) < `gc.contexts` (1) < `gc.waiters` (2) < `gc.roots` (4) < `gc.stats` (8), all
+//! `gc.default`/`gc.graves` (0) < `gc.contexts` (1) < `gc.waiters` (2) < `gc.roots` (4) < `gc.weak` (5) < `gc.cleanups` (6) <
+//! `gc.cleanup` (7) < `gc.stats` (8), all
 //! before the heap's; `gc.dead` is a leaf of the heap's layer, because sweepers take it. None is taken by a fast path.
 //!
 //! # Read in this order
 //! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `mark` → `roots` →
-//! `coordinator` → `pacer` → `shared` → `collector`
+//! `coordinator` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
+//! `weak`, `cleanup`, `root_cell`
 
 // The derives name this crate by its own name, also inside of it.
 extern crate self as gort_gc;
@@ -75,7 +83,11 @@ mod across;
 #[cfg(not(loom))]
 mod alloc;
 #[cfg(not(loom))]
+mod array;
+#[cfg(not(loom))]
 mod assist;
+#[cfg(not(loom))]
+mod cleanup;
 #[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
@@ -93,13 +105,21 @@ mod error;
 #[cfg(not(loom))]
 mod field;
 #[cfg(not(loom))]
+mod gcbox;
+#[cfg(not(loom))]
+mod gcmap;
+#[cfg(not(loom))]
 mod gctrace;
+#[cfg(not(loom))]
+mod gcvec;
 #[cfg(not(loom))]
 mod grey;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
 mod host;
+#[cfg(not(loom))]
+mod latch;
 #[cfg(not(loom))]
 mod leaf;
 #[cfg(not(loom))]
@@ -113,6 +133,8 @@ mod mutator;
 #[cfg(not(loom))]
 mod pacer;
 #[cfg(not(loom))]
+mod packed;
+#[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
 mod process;
@@ -122,6 +144,8 @@ mod range;
 mod registry;
 #[cfg(not(loom))]
 mod root;
+#[cfg(not(loom))]
+mod root_cell;
 #[cfg(not(loom))]
 mod roots;
 #[cfg(not(loom))]
@@ -135,29 +159,39 @@ mod trace;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(not(loom))]
+mod weak;
 
 #[cfg(not(loom))]
 pub(crate) use crate::mutant::Mutant;
 #[cfg(not(loom))]
 pub use crate::{
+    array::{Array, ArrayInit, Maybe, MaybeInit},
+    cleanup::Cleanup,
     collector::Collector,
     config::Config,
     error::{AllocError, CollectError},
     field::Field,
+    gcbox::GcBox,
+    gcmap::{GcMap, GcMapInit},
+    gcvec::{GcVec, GcVecInit},
     handle::Gc,
     host::{Parker, ThreadHost, WorkerHost, WorkerKind},
     leaf::Leaf,
     map::PointerMap,
     mutator::Mutator,
+    packed::{GcPacked, GcStr},
     policy::{ClosedLoop, Reading},
     process::{
         collect, configure, default_collector, existing, pin, set_gc_percent, set_gctrace,
         set_memory_limit, stats,
     },
     root::Root,
+    root_cell::RootCell,
     slice::{GcSlice, GcSliceInit},
     stats::{Histogram, LongPin, Stats},
     trace::{Init, Pointers, Trace},
+    weak::Weak,
 };
 #[cfg(not(loom))]
 pub use gort_heap::MemError;

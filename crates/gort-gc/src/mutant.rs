@@ -29,4 +29,8 @@ pub(crate) enum Mutant {
     /// A round looks at what was published at the passes, not at the counters at its end: with two guards in one
     /// task, a shade into a guard that has passed already is missed.
     PassOnly,
+    /// The gate of the weak names stays as it is when marking ends.
+    NoGate,
+    /// Weak names of dead objects are not cleared.
+    NoClear,
 }

@@ -274,6 +274,11 @@ impl Mutator {
         type_name: fn() -> &'static str,
     ) -> NonNull<RootSlot> {
         self.check_object(object, type_name);
+        self.free_root_slot()
+    }
+
+    /// A free slot of the root table.
+    pub(crate) fn free_root_slot(&self) -> NonNull<RootSlot> {
         let ctx = self.ctx();
         // SAFETY: CTX-1 — through the guard.
         let mine = unsafe { &mut *ctx.roots.get() };

@@ -11,6 +11,7 @@ use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 
 use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::cleanup::Cleanups;
 use crate::config::{Config, Rules};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
@@ -25,6 +26,7 @@ use crate::range::Range;
 use crate::registry::Registry;
 use crate::roots::{self, RootTable};
 use crate::stats::{Stats, StatsCell};
+use crate::weak::WeakTable;
 use crate::{Mutant, cycle};
 
 static CONTEXTS: Rank = Rank { layer: layer::GC, n: 1, name: "gc.contexts" };
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     contexts_lock: Lock<()>,
     pub(crate) grey: GreyQueue,
     pub(crate) roots: RootTable,
+    pub(crate) weak: WeakTable,
+    pub(crate) cleanups: Arc<Cleanups>,
     pub(crate) pacer: Pacer,
     pub(crate) coordinator: Coordinator,
     pub(crate) stats: StatsCell,
@@ -86,6 +90,8 @@ impl Shared {
             contexts_lock: Lock::new(&CONTEXTS, ()),
             grey: GreyQueue::default(),
             roots: RootTable::new(),
+            weak: WeakTable::new(),
+            cleanups: Cleanups::new(config.host.clone()),
             pacer: Pacer::new(config.gc_percent, config.memory_limit),
             coordinator: Coordinator::new(config.host.parker()),
             stats: StatsCell::new(),
@@ -136,6 +142,8 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> Stats {
         let (heap, (glue_run, glue_panics)) = (self.heap.stats(), self.dead.counts());
+        // ORDER: Relaxed — numbers.
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             cycles: self.coordinator.cycles(),
             live_bytes: self.pacer.marked(),
@@ -148,6 +156,9 @@ impl Shared {
             contexts: self.contexts.len() as u64,
             glue_run,
             glue_panics,
+            cleanups_queued: count(&self.cleanups.queued),
+            cleanups_run: count(&self.cleanups.run),
+            cleanup_panics: count(&self.cleanups.panics),
             ..self.stats.get()
         }
     }
@@ -279,6 +290,8 @@ impl Drop for Shared {
             }
         }
         self.rules.run_glue = false;
+        self.weak.end();
+        self.cleanups.end();
         for _ in 0..2 {
             let _ = cycle::finish_sweep(self, &mut Never);
             let generation = self.heap.advance_sweepgen();

@@ -50,6 +50,12 @@ pub struct Stats {
     pub glue_run: u64,
     /// Of these: whose glue panicked.
     pub glue_panics: u64,
+    /// Cleanups whose object died.
+    pub cleanups_queued: u64,
+    /// Of these: run.
+    pub cleanups_run: u64,
+    /// Of these: whose function panicked.
+    pub cleanup_panics: u64,
 }
 
 /// A guard that let the collector wait.

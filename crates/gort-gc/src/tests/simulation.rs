@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
 use crate::shared::Shared;
-use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, assist};
+use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, Weak, assist};
 
 const GUARDS: usize = 3;
 
@@ -61,6 +61,9 @@ struct Sim<const N: usize> {
     shadow: Vec<[Option<usize>; N]>,
     guards: [Guard<N>; GUARDS],
     roots: Vec<(Root<Obj<N>>, usize)>,
+    weak: Vec<(Weak<Obj<N>>, usize)>,
+    /// Objects whose cleanup ran.
+    cleaned: Arc<Mutex<Vec<usize>>>,
     ops: std::vec::IntoIter<Op>,
     /// Operations per pause.
     burst: usize,
@@ -77,6 +80,8 @@ impl<const N: usize> Sim<N> {
             shadow: Vec::new(),
             guards: std::array::from_fn(|_| Guard { mu: None, handles: Vec::new() }),
             roots: Vec::new(),
+            weak: Vec::new(),
+            cleaned: Arc::default(),
             ops: ops.into_iter(),
             burst,
         }
@@ -103,6 +108,11 @@ impl<const N: usize> Sim<N> {
         for (id, &dead) in self.dead.lock().unwrap().iter().enumerate() {
             assert_eq!(!dead, alive.contains(&id), "object {id} of {}", self.shadow.len());
         }
+        for (weak, id) in &self.weak {
+            let mu = self.collector.pin();
+            assert_eq!(weak.get(&mu).is_some(), alive.contains(id), "the weak name of {id}");
+        }
+        assert!(!self.cleaned.lock().unwrap().iter().any(|id| alive.contains(id)));
         assert_eq!(self.collector.stats().glue_panics, 0);
         self.roots.clear();
         // SAFETY: dropped once, here; after a failure it is leaked, because its heap may be broken.
@@ -113,6 +123,7 @@ impl<const N: usize> Sim<N> {
     /// Runs drop glue, and checks that only garbage has died.
     fn bury_dead(&self, s: &Shared) {
         s.dead.drain(s);
+        while s.cleanups.run_one() {}
         let dead = self.dead.lock().unwrap();
         for id in self.reachable() {
             assert!(!dead[id], "object {id} is reachable and was freed");
@@ -164,9 +175,10 @@ impl<const N: usize> Sim<N> {
             }
             13 => self.root_to_handle(g, b),
             14 => self.drop_or_change_root(g, to, c, what & 16 != 0),
-            _ => {
+            _ if what & 16 != 0 => {
                 assist::scan(self.guards[g].mu.as_ref().unwrap());
             }
+            _ => self.weak_step(g, what / 32 % 4, to, b),
         }
     }
 
@@ -219,6 +231,39 @@ impl<const N: usize> Sim<N> {
         let object = forget_lifetime(root.get(self.guards[g].mu.as_ref().unwrap()));
         assert_eq!(object.tracked.id, *id);
         self.guards[g].handles.push((object, *id));
+    }
+
+    /// Makes a weak name, adds a cleanup, or makes a handle of a name: an object that can be reached has one.
+    fn weak_step(&mut self, g: usize, what: u8, to: Option<Handle<N>>, b: u8) {
+        let mu = self.guards[g].mu.as_ref().unwrap();
+        match (what, to) {
+            (0, Some((object, id))) => self.weak.push((Weak::new(mu, object), id)),
+            (1, Some((object, id))) => {
+                let cleaned = self.cleaned.clone();
+                mu.add_cleanup(object, id, move |id| cleaned.lock().unwrap().push(id));
+            }
+            _ => {
+                let Some((weak, id)) = pick(&self.weak, b) else { return };
+                let (got, id) = (weak.get(mu).map(forget_lifetime), *id);
+                match got {
+                    Some(object) => {
+                        assert!(
+                            !self.dead.lock().unwrap()[id],
+                            "a weak name gave dead object {id}"
+                        );
+                        assert!(
+                            !self.cleaned.lock().unwrap().contains(&id),
+                            "object {id} was cleaned up"
+                        );
+                        assert_eq!(object.tracked.id, id);
+                        self.guards[g].handles.push((object, id));
+                    }
+                    None => {
+                        assert!(!self.reachable().contains(&id), "a weak name of {id} gave nothing")
+                    }
+                }
+            }
+        }
     }
 
     fn drop_or_change_root(&mut self, g: usize, to: Option<Handle<N>>, c: u8, drop: bool) {
@@ -329,4 +374,6 @@ mutants! {
     catches_root_new RootNew;
     catches_born_white BornWhite;
     catches_no_round NoRound;
+    catches_no_gate NoGate;
+    catches_no_clear NoClear;
 }
