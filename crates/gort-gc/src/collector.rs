@@ -17,7 +17,7 @@ use crate::atomic::Ordering;
 use crate::config::{Config, RULES};
 use crate::error::CollectError;
 use crate::mutator::Mutator;
-use crate::shared::Shared;
+use crate::shared::{Place, Shared};
 use crate::stats::Stats;
 
 /// A collector with a heap of its own. Most programs use the process-wide one, through [`pin`](crate::pin).
@@ -43,7 +43,12 @@ impl Collector {
 
     /// The same without a look at old ones.
     pub(crate) fn make(config: Config) -> Result<Self, MemError> {
-        Ok(Self { shared: Shared::new(config, RULES)? })
+        Ok(Self { shared: Shared::new(config, RULES, Place::Own)? })
+    }
+
+    /// The process's: its objects are in the heap that the process's allocator serves from.
+    pub(crate) fn of_process(config: Config) -> Result<Self, MemError> {
+        Ok(Self { shared: Shared::new(config, RULES, Place::Process)? })
     }
 
     #[cfg(test)]
@@ -51,7 +56,7 @@ impl Collector {
         config: Config,
         rules: crate::config::Rules,
     ) -> Result<Self, MemError> {
-        Ok(Self { shared: Shared::new(config, rules)? })
+        Ok(Self { shared: Shared::new(config, rules, Place::Own)? })
     }
 
     /// A guard of this collector.
@@ -84,9 +89,11 @@ impl Collector {
         old
     }
 
-    /// Sets the memory limit in bytes (`None`: none) and returns the old one.
+    /// Sets the memory limit in bytes (`None`: none) and returns the old one. It counts all of the heap: in the process-wide
+    /// collector also what `GortAlloc` serves.
     pub fn set_memory_limit(&self, limit: Option<u64>) -> Option<u64> {
         let old = self.shared().pacer.set_limit(limit);
+        self.shared().heap.set_limit(limit);
         self.shared().replan();
         old
     }

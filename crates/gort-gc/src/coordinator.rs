@@ -234,6 +234,7 @@ impl Coordinator {
             gctrace::print(s, number, &report);
         }
         cycle::finish_sweep(s, pause)?;
+        s.heap.look_for_free_memory();
         // ORDER: Release ⇒ `collect`.
         self.done.store(number, Ordering::Release);
         self.wake_waiters();

@@ -58,7 +58,7 @@ fn make_default() -> Result<&'static Collector, MemError> {
         return Ok(collector);
     }
     let config = making.clone().unwrap_or_default();
-    let collector: &'static Collector = Box::leak(Box::new(Collector::make(config)?));
+    let collector: &'static Collector = Box::leak(Box::new(Collector::of_process(config)?));
     *making = None;
     // ORDER: Release ⇒ `default_collector`.
     DEFAULT.store(ptr::from_ref(collector).cast_mut(), Ordering::Release);

@@ -6,7 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gort_heap::{Heap, HeapConfig, Hooks, Kind, Linux, MemError};
+use gort_heap::class::CLASSES;
+use gort_heap::{ClassStats, Heap, HeapConfig, Hooks, Kind, Linux, MemError};
 use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 
@@ -76,11 +77,38 @@ fn make_heap(range_shift: u32, hooks: Hooks) -> Result<Heap, MemError> {
 /// Spans below which a heap is not worth trying: 16 Ki of them hold at least 128 MiB.
 const SPANS_AT_LEAST: u32 = 1 << 14;
 
+/// Whose heap a collector's objects are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// One of the collector's own.
+    Own,
+    /// The one that the process's allocator serves from: one scavenger, one limit, one set of figures.
+    Process,
+}
+
+impl Place {
+    fn heap(self, range_shift: u32, hooks: Hooks) -> Result<Heap, MemError> {
+        if self == Place::Process {
+            let heap = gort_heap::process_heap()?;
+            if heap.open_collector(range_shift, hooks).is_ok() {
+                return Ok(heap.clone());
+            }
+            // Somebody else's collector is in it, or there is no address space for a second table of that size.
+        }
+        make_heap(range_shift, hooks)
+    }
+}
+
 impl Shared {
-    pub(crate) fn new(config: Config, rules: Rules) -> Result<NonNull<Self>, MemError> {
+    pub(crate) fn new(
+        config: Config,
+        rules: Rules,
+        place: Place,
+    ) -> Result<NonNull<Self>, MemError> {
         let dead = Box::new(DeadQueue::new());
         let hooks = Hooks { ctx: ptr::from_ref(&*dead).cast(), dead: DeadQueue::hook };
-        let heap = make_heap(config.range_shift, hooks)?;
+        let heap = place.heap(config.range_shift, hooks)?;
+        heap.set_limit(config.memory_limit);
         let (base, shift) = heap.gc_range();
         let shared = Self {
             g: Published::new(Order::new(1, heap.sweepgen(), Mode::IDLE)),
@@ -141,7 +169,11 @@ impl Shared {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let (heap, (glue_run, glue_panics)) = (self.heap.stats(), self.dead.counts());
+        let (glue_run, glue_panics) = self.dead.counts();
+        let heap = self.heap.stats();
+        let mut classes = [ClassStats::default(); CLASSES];
+        self.heap.by_class(Kind::Gc, &mut classes);
+        let sum = |figure: fn(&ClassStats) -> u64| classes.iter().map(figure).sum();
         // ORDER: Relaxed — numbers.
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
@@ -150,9 +182,9 @@ impl Shared {
             goal_bytes: self.pacer.goal(),
             heap_in_use: heap.gc_in_use,
             committed: heap.committed,
-            alloc_objects: heap.mallocs,
-            alloc_bytes: heap.alloc_bytes,
-            freed_objects: heap.frees,
+            alloc_objects: sum(|c| c.mallocs),
+            alloc_bytes: sum(|c| c.alloc_bytes),
+            freed_objects: sum(|c| c.frees),
             contexts: self.contexts.len() as u64,
             glue_run,
             glue_panics,

@@ -42,7 +42,7 @@ impl Hooks {
 #[derive(Clone, Copy, Debug)]
 pub struct HeapConfig {
     /// log2 of the size of the collector's range: 38 is 256 GiB; smaller ones (down to 64 MiB) are tried when the system
-    /// refuses. 0: no collector on this heap.
+    /// refuses. 0: no collector on this heap, until [`Heap::open_collector`](crate::Heap::open_collector).
     pub gc_range_shift: u32,
     /// log2 of the range of explicit owners. 48 takes arenas at hints all over the address space; smaller numbers reserve
     /// one range, as the test backend needs. Reserved at the first explicit cache.

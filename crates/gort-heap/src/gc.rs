@@ -78,7 +78,7 @@ impl<B: Backend> Inner<B> {
                 flags |= COLOURED;
             }
             let elem = class.size();
-            if let Some(side) = &self.gc {
+            if let Some(side) = self.gc_side() {
                 mag.wbase.set(side.ptr(span.base() + w * 64 * elem));
             }
             mag.word.store(w as u16, Relaxed); // ORDER: Relaxed — one writer; `find_object` looks at it.
@@ -94,7 +94,7 @@ impl<B: Backend> Inner<B> {
 
     /// Marks the slots of a borrowed word (G-1).
     fn colour(&self, span: &Span, w: usize, bits: u64) {
-        if let Some(side) = &self.gc
+        if let Some(side) = self.gc_side()
             && let Some(word) = side.mark_word(side.page_of(span.base()), w)
         {
             // ORDER: Relaxed — a mark publishes nothing; the object's pointer escapes later, with Release.
@@ -104,7 +104,7 @@ impl<B: Backend> Inner<B> {
 
     /// Takes the colour of unused slots away again.
     fn uncolour(&self, span: &Span, w: usize, bits: u64) {
-        if let Some(side) = &self.gc
+        if let Some(side) = self.gc_side()
             && let Some(word) = side.mark_word(side.page_of(span.base()), w)
         {
             word.fetch_and(!bits, Relaxed); // ORDER: Relaxed — as `colour`; neighbours may be marked meanwhile.

@@ -29,6 +29,8 @@ pub mod sized;
 mod slow;
 mod word;
 
+pub use process::process_heap;
+
 use crate::class::CLASSES;
 use crate::config::Kind;
 use crate::heap::Heap;

@@ -1,7 +1,7 @@
 //! The heap as a value: a counted handle to a structure that never moves.
 
 use crate::cache::Cache;
-use crate::config::{DropFn, HeapConfig, Kind};
+use crate::config::{DropFn, HeapConfig, Hooks, Kind};
 use crate::inner::Inner;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{self, Acquire, Relaxed, SeqCst};
@@ -71,7 +71,16 @@ impl<B: Backend> Heap<B> {
     /// of the size. `(0, 0)` without a collector.
     #[inline]
     pub fn gc_range(&self) -> (usize, u32) {
-        self.inner().gc.as_ref().map_or((0, 0), |s| s.range())
+        self.inner().gc_side().map_or((0, 0), |s| s.range())
+    }
+
+    /// Makes the collector's side of a heap that was made without one (`gc_range_shift` 0): `1 << range_shift` bytes of
+    /// address space, less if the system refuses. There is one collector to a heap.
+    ///
+    /// # Errors
+    /// `MemOp::Order` if there is a collector already; else the range or its tables cannot be had.
+    pub fn open_collector(&self, range_shift: u32, hooks: Hooks) -> Result<(), MemError> {
+        self.inner().open_collector(range_shift, hooks)
     }
 
     /// A cache, from the pool or new.
@@ -162,6 +171,6 @@ impl<B: Backend> Heap<B> {
 
     /// Bytes in spans of the collector: one load.
     pub fn gc_in_use(&self) -> u64 {
-        self.inner().gc.as_ref().map_or(0, |s| s.in_use.load(Relaxed)) // ORDER: Relaxed — a counter.
+        self.inner().gc_side().map_or(0, |s| s.in_use.load(Relaxed)) // ORDER: Relaxed — a counter.
     }
 }

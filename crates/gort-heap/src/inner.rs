@@ -19,6 +19,7 @@ use gort_fixalloc::{FixAlloc, PersistentAlloc};
 use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
+use std::sync::OnceLock;
 
 static POOL: Rank = Rank { layer: layer::HEAP, n: 0, name: "heap.pool" };
 static SPECIALS: Rank = Rank { layer: layer::HEAP, n: 5, name: "heap.specials" };
@@ -43,6 +44,13 @@ pub(crate) struct Large {
     pub(crate) freed_bytes: AtomicU64,
 }
 
+/// The collector's side, and whom its sweeps tell of dead objects.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) side: Side,
+    pub(crate) hooks: Hooks,
+}
+
 #[derive(Debug)]
 pub(crate) struct Inner<B: Backend> {
     pub(crate) refs: AtomicUsize,
@@ -50,8 +58,9 @@ pub(crate) struct Inner<B: Backend> {
     own: PageRange,
     own_stat: SysStat,
     pub(crate) stat: Stats,
-    pub(crate) gc: Option<Side>,
-    explicit: AtomicPtr<Side>,
+    /// What a collector needs of the heap; made with the heap, or later by the collector that shares it.
+    pub(crate) gc: OnceLock<Collected>,
+    explicit: OnceLock<Side>,
     pub(crate) spans: SpanTable,
     pub(crate) central_gc: [Central; SPAN_CLASSES],
     pub(crate) central_explicit: [Central; CLASSES],
@@ -63,7 +72,6 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) setup: Lock<()>,
     pub(crate) specials: Lock<FixAlloc<Special>>,
     pub(crate) large: [Large; 2],
-    pub(crate) hooks: Hooks,
     pub(crate) modes: Modes,
     /// Most bytes in spans and behind free pages; soft.
     pub(crate) limit: AtomicU64,
@@ -75,6 +83,12 @@ pub(crate) const fn kind_index(kind: Kind) -> usize {
     match kind {
         Kind::Gc => 0,
         _ => 1,
+    }
+}
+
+impl Collected {
+    fn new<B: Backend>(backend: &B, range_shift: u32, hooks: Hooks) -> Result<Self, MemError> {
+        Ok(Self { side: Side::new(backend, range_shift, true)?, hooks })
     }
 }
 
@@ -103,9 +117,9 @@ impl<B: Backend> Inner<B> {
         }
         let made = SpanTable::new(&backend, cfg.max_spans, &stat.spans).and_then(|mut spans| {
             let gc = if cfg.gc_range_shift == 0 {
-                Ok(None)
+                Ok(OnceLock::new())
             } else {
-                Side::new(&backend, cfg.gc_range_shift, true).map(Some)
+                Collected::new(&backend, cfg.gc_range_shift, cfg.hooks).map(OnceLock::from)
             };
             let pools =
                 FixAlloc::new(None, true).and_then(|a| Ok((a, FixAlloc::new(None, false)?)));
@@ -133,7 +147,7 @@ impl<B: Backend> Inner<B> {
             own_stat,
             stat,
             gc,
-            explicit: AtomicPtr::new(core::ptr::null_mut()),
+            explicit: OnceLock::new(),
             spans,
             central_gc: [const { Central::new() }; SPAN_CLASSES],
             central_explicit: [const { Central::new() }; CLASSES],
@@ -145,7 +159,6 @@ impl<B: Backend> Inner<B> {
             setup: Lock::new(&SETUP, ()),
             specials: Lock::new(&SPECIALS, specials),
             large: [Large::default(), Large::default()],
-            hooks: cfg.hooks,
             modes: Modes::default(),
             limit: AtomicU64::new(u64::MAX),
             cfg,
@@ -165,10 +178,10 @@ impl<B: Backend> Inner<B> {
         let b = inner.persist.backend();
         // SAFETY: MEM-2 and SPARSE-1 — by contract nobody uses the heap.
         unsafe {
-            if let Some(side) = &mut inner.gc {
-                side.release(b);
+            if let Some(gc) = inner.gc.get_mut() {
+                gc.side.release(b);
             }
-            if let Some(side) = inner.explicit.get_mut().as_mut() {
+            if let Some(side) = inner.explicit.get_mut() {
                 side.release(b);
             }
             inner.spans.release(b, &inner.stat.spans);
@@ -190,7 +203,7 @@ impl<B: Backend> Inner<B> {
     /// First address of the collector's range.
     #[inline]
     pub(crate) fn gc_base(&self) -> usize {
-        self.gc.as_ref().map_or(0, |s| s.range().0)
+        self.gc_side().map_or(0, |s| s.range().0)
     }
 
     pub(crate) fn backend(&self) -> &B {
@@ -201,10 +214,27 @@ impl<B: Backend> Inner<B> {
     #[inline]
     pub(crate) fn side(&self, kind: Kind) -> Option<&Side> {
         match kind {
-            Kind::Gc => self.gc.as_ref(),
-            // ORDER: Acquire ⇐ `open_side`. SAFETY: H-14 — once set, a side lives as long as the heap.
-            _ => unsafe { self.explicit.load(Ordering::Acquire).as_ref() },
+            Kind::Gc => self.gc_side(),
+            _ => self.explicit.get(),
         }
+    }
+
+    /// The collector's side, if there is one.
+    #[inline]
+    pub(crate) fn gc_side(&self) -> Option<&Side> {
+        self.gc.get().map(|gc| &gc.side)
+    }
+
+    /// Makes the collector's side of a heap that has none yet.
+    pub(crate) fn open_collector(&self, range_shift: u32, hooks: Hooks) -> Result<(), MemError> {
+        let _setup = self.setup.lock();
+        if self.gc.get().is_some() {
+            return Err(MemError::os(MemOp::Order, 0, 0));
+        }
+        let gc = Collected::new(self.backend(), range_shift, hooks)?;
+        // Nobody else sets it: the lock is held, and it was empty.
+        let _ = self.gc.set(gc);
+        Ok(())
     }
 
     /// The side of a kind, made now if it does not exist.
@@ -219,16 +249,8 @@ impl<B: Backend> Inner<B> {
         if let Some(side) = self.side(kind) {
             return Ok(side);
         }
-        let place = self
-            .persist
-            .alloc(None, size_of::<Side>(), align_of::<Side>(), &self.stat.other)?
-            .cast::<Side>();
         let side = Side::new(self.backend(), self.cfg.explicit_range_shift, false)?;
-        // SAFETY: FIX-B — memory of that size and alignment, ours alone.
-        unsafe { place.write(side) };
-        self.explicit.store(place.as_ptr(), Ordering::Release); // ORDER: Release ⇒ `side`.
-        // SAFETY: H-14 — written just now, and stays.
-        Ok(unsafe { place.as_ref() })
+        Ok(self.explicit.get_or_init(|| side))
     }
 
     /// Bytes of free blocks of a class that a cache may hold.

@@ -128,7 +128,7 @@ pub use cache::{Cache, NeedSpan, Slot};
 pub use check::CheckReport;
 pub use class::{SpanClass, class_of, class_size};
 pub use config::{DropFn, HeapConfig, Hooks, Kind};
-pub use global::GortAlloc;
+pub use global::{GortAlloc, process_heap};
 pub use gort_sys::{Backend, Linux, MemError};
 pub use heap::{Heap, Swept};
 pub use mappings::{Mapping, Part};

@@ -36,7 +36,7 @@ pub struct MarkedNew {
 impl<B: Backend> Heap<B> {
     #[inline]
     fn gc_side(&self) -> Option<&Side> {
-        self.inner().gc.as_ref()
+        self.inner().gc_side()
     }
 
     #[inline]

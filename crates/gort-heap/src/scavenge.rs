@@ -106,8 +106,18 @@ impl<B: Backend> Inner<B> {
     #[cold]
     pub(crate) fn make_room(&self, side: &Side, bytes: u64) {
         let (limit, has) = (self.limit(), self.in_use() + self.warm());
-        if has + bytes > limit {
-            self.scavenge_side(side, (has + bytes).saturating_sub(limit - limit / 20), true);
+        if has + bytes <= limit || self.warm() == 0 {
+            return;
+        }
+        let want = (has + bytes).saturating_sub(limit - limit / 20);
+        let mut gone = self.scavenge_side(side, want, true);
+        for kind in [Kind::Explicit, Kind::Gc] {
+            // The other owner's free memory counts as much.
+            if let Some(other) = self.side(kind)
+                && !core::ptr::eq(side, other)
+            {
+                gone += self.scavenge_side(other, want.saturating_sub(gone), true);
+            }
         }
     }
 

@@ -74,6 +74,8 @@ pub struct ClassStats {
     pub mallocs: u64,
     /// Objects freed.
     pub frees: u64,
+    /// Bytes ever allocated, by slot size.
+    pub alloc_bytes: u64,
     /// Bytes of the live ones.
     pub live_bytes: u64,
     /// Spans.
@@ -151,13 +153,15 @@ impl<B: Backend> Heap<B> {
             row.size = class_size(class as u8);
             row.mallocs = made[class];
             row.frees = made[class].saturating_sub(live);
+            row.alloc_bytes = row.mallocs * row.size as u64;
             row.live_bytes = live * row.size as u64;
         }
         let large = &inner.large[kind_index(kind)];
         let row = &mut out[0];
         row.mallocs = large.mallocs.load(Relaxed);
         row.frees = large.frees.load(Relaxed);
-        row.live_bytes = large.bytes.load(Relaxed) - large.freed_bytes.load(Relaxed);
+        row.alloc_bytes = large.bytes.load(Relaxed);
+        row.live_bytes = row.alloc_bytes - large.freed_bytes.load(Relaxed);
     }
 
     /// All figures. Walks all spans and caches; exact when nobody allocates.
@@ -171,17 +175,15 @@ impl<B: Backend> Heap<B> {
                 s.mallocs += row.mallocs;
                 s.frees += row.frees;
                 s.live_bytes += row.live_bytes;
+                s.alloc_bytes += row.alloc_bytes;
                 if class != 0 {
                     let size = row.size as u64;
-                    s.alloc_bytes += row.mallocs * size;
                     s.free_slots += row.free_slots * size;
                     s.cached += row.cached_slots * size;
                     let slots = row.live_bytes + (row.free_slots + row.cached_slots) * size;
                     s.tails += row.span_bytes.saturating_sub(slots);
                 }
             }
-            // ORDER: Relaxed — a counter.
-            s.alloc_bytes += inner.large[kind_index(kind)].bytes.load(Relaxed);
             let Some(side) = inner.side(kind) else { continue };
             let in_use = side.in_use.load(Relaxed); // ORDER: Relaxed — a counter.
             match kind {

@@ -9,7 +9,7 @@
 use crate::central::pair;
 use crate::class::{PAGE, SPAN_CLASSES, SpanClass};
 use crate::heap::Swept;
-use crate::inner::Inner;
+use crate::inner::{Collected, Inner};
 use crate::span::{Span, SpecialState};
 use crate::specials::SpecialsGuard;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
@@ -18,7 +18,7 @@ use gort_sys::Backend;
 impl<B: Backend> Inner<B> {
     /// Sweeps a span that is in the caller's hands alone. For a large span a free count of 1 says "dead".
     pub(crate) fn sweep_span(&self, span: &Span, now: u32) -> Swept {
-        let Some(side) = &self.gc else { return Swept::default() };
+        let Some(side) = self.gc_side() else { return Swept::default() };
         let page = side.page_of(span.base());
         let class = span.class();
         let size = if class.class() == 0 { span.pages() * PAGE } else { class.size() };
@@ -52,7 +52,7 @@ impl<B: Backend> Inner<B> {
         if span.specials.load(Relaxed) == 0 {
             return keep; // ORDER: Relaxed (above) — one who adds to an object of this span holds the object, marked.
         }
-        let Some(side) = &self.gc else { return keep };
+        let Some(Collected { side, hooks }) = self.gc.get() else { return keep };
         let mut due = core::ptr::null_mut();
         let mut done = core::ptr::null_mut();
         {
@@ -90,7 +90,7 @@ impl<B: Backend> Inner<B> {
             // SAFETY: SPECIAL-1 — freed only by a sweep of this span, and this is the one under way.
             let (obj, f, next) = unsafe { ((*due).obj, (*due).f, (*due).due) };
             if let Some(f) = f {
-                (self.hooks.dead)(self.hooks.ctx, side.ptr(obj), f);
+                (hooks.dead)(hooks.ctx, side.ptr(obj), f);
             }
             due = next;
         }

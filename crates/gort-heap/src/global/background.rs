@@ -4,6 +4,7 @@
 //! all the same. The child of a fork starts its own.
 
 use super::process::PROCESS;
+use crate::heap::Heap;
 use crate::inner::Inner;
 use crate::scavenger::{Next, Scavenger};
 use core::ffi::c_void;
@@ -30,6 +31,16 @@ pub(super) fn look(inner: &Inner<Linux>) {
     let state = STATE.load(Relaxed); // ORDER: Relaxed — a look; the exchanges below decide.
     if (state == NONE || state == ASLEEP) && inner.warm() > LITTLE {
         call(state);
+    }
+}
+
+impl Heap<Linux> {
+    /// Says that pages may have become free, as after a sweep: wakes the scavenger if this is the process's heap and there
+    /// is much for it to do. Another heap has none; its owner calls [`Heap::scavenge`].
+    pub fn look_for_free_memory(&self) {
+        if PROCESS.get().is_some_and(|heap| core::ptr::eq(heap.inner(), self.inner())) {
+            look(self.inner());
+        }
     }
 }
 

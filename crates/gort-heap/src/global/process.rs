@@ -57,10 +57,10 @@ impl Process {
     }
 
     /// The heap; the first caller makes it, others wait for it.
-    pub(crate) fn make(&'static self) -> Option<&'static Heap<Linux>> {
+    pub(crate) fn make(&'static self) -> Result<&'static Heap<Linux>, MemError> {
         loop {
             if let Some(heap) = self.get() {
-                return Some(heap);
+                return Ok(heap);
             }
             // ORDER: Acquire ⇐ a maker that failed; Relaxed on failure: the loop looks again.
             if self.state.compare_exchange(0, MAKING, Acquire, Relaxed).is_err() {
@@ -71,9 +71,7 @@ impl Process {
             // ORDER: Release ⇒ `get`: the heap.
             self.state.store(if made.is_ok() { READY } else { 0 }, Release);
             futex::wake(&self.state, u32::MAX >> 1);
-            if made.is_err() {
-                return None;
-            }
+            made?;
         }
     }
 
@@ -113,6 +111,16 @@ impl Process {
     }
 }
 
+/// The process's heap, made now if nobody has used it yet: the one that [`GortAlloc`](crate::GortAlloc) serves from, and
+/// in which a collector may open its side ([`Heap::open_collector`]), so that both share spans, scavenger, limit and
+/// figures. It never ends.
+///
+/// # Errors
+/// Its tables cannot be had, however small.
+pub fn process_heap() -> Result<&'static Heap<Linux>, MemError> {
+    PROCESS.make()
+}
+
 /// The right to use a record, and its heap. Ends with the value.
 pub(crate) struct Lease {
     rec: &'static CacheRec,
@@ -141,7 +149,7 @@ impl Lease {
     #[cold]
     #[inline(never)]
     fn open(word: &'static CacheRec) -> Option<Lease> {
-        let heap = PROCESS.make()?;
+        let heap = PROCESS.make().ok()?;
         let inner = heap.inner();
         let side = inner.open_side(Kind::Explicit).ok()?;
         let rec = inner.open_record(Kind::Explicit).ok()?;
