@@ -15,6 +15,8 @@ use gort_sys::{Backend, MemError, MemOp, MemState, PageRange, SysStat};
 pub const CHUNK: usize = 256 << 10;
 /// Requests of this many bytes or more go straight to the backend.
 pub const DIRECT: usize = 64 << 10;
+/// Smallest chunk, on a backend that has little to give.
+const LEAST_CHUNK: usize = 16 << 10;
 
 static RANK: Rank = Rank { layer: layer::FIX, n: 0, name: "fixalloc.persistent" };
 
@@ -124,7 +126,7 @@ impl<B: Backend> PersistentAlloc<B> {
         if size == 0 || !align.is_power_of_two() || align > self.backend.page_size() {
             return Err(MemError::os(MemOp::Order, size, 0));
         }
-        let p = if size >= DIRECT {
+        let p = if size >= self.chunk_size() / (CHUNK / DIRECT) {
             self.direct(size, align)?
         } else if let Some(chunk) = chunk {
             self.from(chunk, size, align)?
@@ -197,14 +199,22 @@ impl<B: Backend> PersistentAlloc<B> {
         self.locks.fetch_add(1, Ordering::Relaxed); // ORDER: Relaxed — a counter.
     }
 
+    /// [`CHUNK`], or in a small box (a backend with a bound) a 64th of it; [`DIRECT`] is always a quarter of a chunk.
+    fn chunk_size(&self) -> usize {
+        match self.backend.bound() {
+            None => CHUNK,
+            Some(bytes) => (bytes / 64).next_power_of_two().clamp(LEAST_CHUNK, CHUNK),
+        }
+    }
+
     fn from(&self, chunk: &mut Chunk, size: usize, align: usize) -> Result<NonNull<u8>, MemError> {
         if let Some(p) = chunk.cut(size, align) {
             return Ok(p);
         }
-        let range = self.mapping(CHUNK)?;
+        let range = self.mapping(self.chunk_size())?;
         // SAFETY: FIX-B — the head is shorter than the mapping.
         let next = unsafe { range.base.add(HEAD) };
-        *chunk = Chunk { next: next.as_ptr(), left: CHUNK - HEAD };
+        *chunk = Chunk { next: next.as_ptr(), left: range.len - HEAD };
         chunk.cut(size, align).ok_or(MemError::os(MemOp::Order, size, 0))
     }
 

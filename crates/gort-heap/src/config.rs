@@ -69,6 +69,33 @@ impl Default for HeapConfig {
 }
 
 impl HeapConfig {
+    /// For a heap that lives in `bytes` bytes, on a backend with a bound (a fixed region): each of the given kinds gets the
+    /// largest range that leaves room for the other and for the tables.
+    pub const fn within(bytes: usize, gc: bool, explicit: bool) -> HeapConfig {
+        let bytes = if bytes < 1 << 18 { 1 << 18 } else { bytes };
+        let shift = bytes.ilog2();
+        let spans = bytes / crate::class::PAGE;
+        HeapConfig {
+            gc_range_shift: if !gc {
+                0
+            } else if explicit {
+                shift - 2
+            } else {
+                shift - 1
+            },
+            explicit_range_shift: if !explicit {
+                0
+            } else if gc {
+                shift - 1
+            } else {
+                shift + 1
+            },
+            max_spans: if spans > 1 << 26 { 1 << 26 } else { spans as u32 },
+            cache_depth: if bytes >> 8 > 64 << 10 { 64 << 10 } else { (bytes >> 8) as u32 },
+            hooks: Hooks::IDLE,
+        }
+    }
+
     /// Small ranges, for tests and small programs: 256 MiB for each side.
     pub const SMALL: HeapConfig = HeapConfig {
         gc_range_shift: 28,

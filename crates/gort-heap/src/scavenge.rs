@@ -12,7 +12,7 @@ use crate::pages::candidate::Wish;
 use crate::side::Side;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
-use gort_sys::{Backend, PageRange};
+use gort_sys::{Backend, PageRange, Release};
 
 /// Pages of the smallest run that is worth a call: 64 KiB.
 const RUN: usize = (64 << 10) / PAGE;
@@ -85,8 +85,9 @@ impl<B: Backend> Inner<B> {
             // Nothing else is done with the pages meanwhile, so this is the place for the call.
             let at = NonNull::new(side.ptr(side.addr_of(page)));
             // SAFETY: MEM-2 — pages of ours that are in nobody's hands but this function's.
-            let bare = at
-                .is_some_and(|at| unsafe { self.backend().discard(PageRange::new(at, n * PAGE)) });
+            let bare = at.is_some_and(|at| unsafe {
+                self.backend().discard(PageRange::new(at, n * PAGE), Release::DontNeed).zero
+            });
             side.pages.lock().free_as(page, n, bare);
             self.note_warm(side);
             if !bare {

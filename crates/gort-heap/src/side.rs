@@ -95,6 +95,8 @@ pub(crate) struct Side {
     shift: u32,
     range: Option<PageRange>,
     pub(crate) entries: SparseArray<AtomicU64>,
+    /// Bytes by which it grows at least.
+    growth: usize,
     /// All entries can be read, mapped or not.
     readable: bool,
     index: SparseArray<AtomicPtr<AtomicU64>>,
@@ -124,7 +126,7 @@ impl Side {
             // SAFETY: SPARSE-1 — mapped.
             let words = unsafe { &*self.index.at(arena) }.load(Ordering::Relaxed); // ORDER: Relaxed — alone here.
             if let Some(p) = NonNull::new(words.cast::<u8>()) {
-                let bytes = ARENA_PAGES * ROW * 8;
+                let bytes = self.arena_rows().next_multiple_of(b.page_size());
                 // SAFETY: MEM-2 — mapped whole by `add_arena`; by contract nobody uses it.
                 unsafe { b.free(PageRange::new(p, bytes), bytes, 0, &self.stat.tables) };
             }
@@ -154,6 +156,11 @@ impl Side {
                 rows.ptrs.free(b, &self.stat.rows);
             }
         }
+    }
+
+    /// Bytes of an arena's rows of free bits: for as many pages as an arena of this side has.
+    fn arena_rows(&self) -> usize {
+        ARENA_PAGES.min(1 << (self.shift - PAGE_SHIFT)) * ROW * 8
     }
 
     /// First address of the side, and log2 of its size.

@@ -36,9 +36,10 @@ impl<T> SparseArray<T> {
         name: &'static core::ffi::CStr,
         st: &SysStat,
     ) -> Result<Self, MemError> {
-        let bytes = (len * size_of::<T>()).next_multiple_of(GRANULE);
-        let head = (bytes / GRANULE).div_ceil(64).saturating_mul(8).next_multiple_of(GRANULE);
-        let range = b.reserve(head + bytes, GRANULE, 0, st)?;
+        let page = b.page_size();
+        let bytes = (len * size_of::<T>()).next_multiple_of(page);
+        let head = bytes.div_ceil(GRANULE).div_ceil(64).saturating_mul(8).next_multiple_of(page);
+        let range = b.reserve(head + bytes, page, 0, st)?;
         // SAFETY: MEM-2 — the front part of the reservation made just now.
         if let Err(e) = unsafe { b.map(PageRange::new(range.base, head), st) } {
             // SAFETY: MEM-2 — nobody knows the range yet.
@@ -87,7 +88,7 @@ impl<T> SparseArray<T> {
             while end <= last && !self.granule_is_mapped(end) {
                 end += 1;
             }
-            let part = self.range.part(self.head + granule * GRANULE, (end - granule) * GRANULE);
+            let part = self.range.part(self.head + granule * GRANULE, self.span(granule, end));
             let part = part.ok_or(MemError::os(gort_sys::MemOp::Order, 0, 0))?;
             // SAFETY: MEM-2 — inside our reservation, and by its bits still Reserved.
             unsafe { b.map(part, st)? };
@@ -98,6 +99,11 @@ impl<T> SparseArray<T> {
             granule = end;
         }
         Ok(())
+    }
+
+    /// Bytes of the granules `from..to`; the array's last one may be shorter than the others.
+    fn span(&self, from: usize, to: usize) -> usize {
+        (to * GRANULE).min(self.range.len - self.head) - from * GRANULE
     }
 
     fn granule_is_mapped(&self, granule: usize) -> bool {
@@ -124,13 +130,17 @@ impl<T> SparseArray<T> {
 
     /// The reservation, and the bytes of it that are mapped, counted.
     pub(crate) fn extent(&self) -> (PageRange, usize) {
-        let granules = (self.range.len - self.head) / GRANULE;
+        let granules = (self.range.len - self.head).div_ceil(GRANULE);
         let words = granules.div_ceil(64);
         let mapped = (0..words).map(|w| {
             // ORDER: Relaxed — a count.
             self.bits(w * 64).0.load(Ordering::Relaxed).count_ones() as usize
         });
-        (self.range, self.head + mapped.sum::<usize>() * GRANULE)
+        let mut bytes = mapped.sum::<usize>() * GRANULE;
+        if granules != 0 && self.granule_is_mapped(granules - 1) {
+            bytes -= GRANULE - self.span(granules - 1, granules);
+        }
+        (self.range, self.head + bytes)
     }
 
     /// Unmaps all of it.
@@ -138,9 +148,8 @@ impl<T> SparseArray<T> {
     /// # Safety
     /// Nobody uses the array any more.
     pub(crate) unsafe fn free<B: Backend>(&mut self, b: &B, st: &SysStat) {
-        let granules = (self.range.len - self.head) / GRANULE;
-        let mapped = (0..granules).filter(|g| self.granule_is_mapped(*g)).count();
+        let (range, mapped) = self.extent();
         // SAFETY: MEM-2 — the whole reservation; by contract nobody uses it.
-        unsafe { b.free(self.range, self.head + mapped * GRANULE, 0, st) };
+        unsafe { b.free(range, mapped, 0, st) };
     }
 }

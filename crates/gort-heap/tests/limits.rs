@@ -10,55 +10,7 @@ use std::alloc::Layout;
 use std::sync::Arc;
 
 /// A test backend that outlives the heap built on it.
-#[derive(Debug)]
-struct Shared(Arc<TestBackend>);
-
-unsafe impl Backend for Shared {
-    fn page_size(&self) -> usize {
-        self.0.page_size()
-    }
-    fn huge_page_size(&self) -> Option<usize> {
-        self.0.huge_page_size()
-    }
-    fn reserve(
-        &self,
-        len: usize,
-        align: usize,
-        hint: usize,
-        st: &SysStat,
-    ) -> Result<gort_sys::PageRange, MemError> {
-        self.0.reserve(len, align, hint, st)
-    }
-    unsafe fn map(&self, r: gort_sys::PageRange, st: &SysStat) -> Result<(), MemError> {
-        unsafe { self.0.map(r, st) }
-    }
-    unsafe fn unused(
-        &self,
-        r: gort_sys::PageRange,
-        how: gort_sys::Release,
-        st: &SysStat,
-    ) -> Result<(), MemError> {
-        unsafe { self.0.unused(r, how, st) }
-    }
-    unsafe fn used(&self, r: gort_sys::PageRange, st: &SysStat) -> Result<(), MemError> {
-        unsafe { self.0.used(r, st) }
-    }
-    unsafe fn populate(&self, r: gort_sys::PageRange) {
-        unsafe { self.0.populate(r) }
-    }
-    unsafe fn huge(&self, r: gort_sys::PageRange, hint: gort_sys::mem::HugeHint) {
-        unsafe { self.0.huge(r, hint) }
-    }
-    unsafe fn fault(&self, r: gort_sys::PageRange, st: &SysStat) -> Result<(), MemError> {
-        unsafe { self.0.fault(r, st) }
-    }
-    unsafe fn free(&self, r: gort_sys::PageRange, ready: usize, released: usize, st: &SysStat) {
-        unsafe { self.0.free(r, ready, released, st) }
-    }
-    unsafe fn name(&self, r: gort_sys::PageRange, name: &'static core::ffi::CStr) {
-        unsafe { self.0.name(r, name) }
-    }
-}
+type Shared = Arc<TestBackend>;
 
 fn script(heap: &Heap<Shared>) -> Result<(), MemError> {
     let mut gc = heap.cache(Kind::Gc)?;
@@ -97,7 +49,7 @@ fn the_kth_call_fails_cleanly() {
     for k in 1..200 {
         let b = Arc::new(TestBackend::new());
         b.fail_at(k);
-        let result = Heap::with(Shared(b.clone()), cfg).and_then(|heap| {
+        let result = Heap::with(b.clone(), cfg).and_then(|heap| {
             let first = script(&heap);
             heap.check().unwrap_or_else(|e| panic!("call {k}: {e}"));
             heap.verify_stats().unwrap_or_else(|e| panic!("call {k}: {e}"));

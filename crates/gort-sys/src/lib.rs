@@ -21,6 +21,8 @@
 //! - TLS-1   The address of a thread word never leaves the assembly that uses it.
 //! - MEM-1   Every mapped byte is charged to exactly one `SysStat`, in the state it is in.
 //! - MEM-2   A range is touched, mapped or unmapped only by the owner of its reservation.
+//! - FIXED-1 A fixed region is its backend's alone, but for the stack above the guard; its page map gives no page twice.
+//! - FIXED-2 Whenever a page of a fixed region is mapped, the heap's top and the guard lie below the stack as it is known.
 //! - NOTE-1  A wake that comes before the sleep makes the sleep return at once.
 //! - LOCK-1  The data of a `Lock` is reached only between its acquire and its release.
 //! - CLOCK-1 A thread's virtual clock is alive while the thread's word names it.
@@ -53,5 +55,7 @@ pub mod rank;
 pub mod stat;
 pub mod thread;
 
-pub use mem::{Backend, Linux, MemError, MemOp, PageRange, Region, Release, TestBackend};
+pub use mem::{
+    Backend, Fixed, Gone, Linux, MemError, MemOp, PageRange, Region, Release, Resource, TestBackend,
+};
 pub use stat::{MemState, SysBytes, SysStat};

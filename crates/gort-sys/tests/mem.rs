@@ -63,7 +63,7 @@ fn drive<B: Backend>(
                 unsafe { b.map(part, &st) }.map(|()| Some(MemState::Ready))
             }
             Op::Unused(how) if all(MemState::Ready) => {
-                unsafe { b.unused(part, how, &st) }.map(|()| Some(MemState::Prepared))
+                unsafe { b.unused(part, how, &st) }.map(|_| Some(MemState::Prepared))
             }
             Op::Used if all(MemState::Prepared) => {
                 unsafe { b.used(part, &st) }.map(|()| Some(MemState::Ready))
@@ -150,7 +150,7 @@ proptest! {
             let part = r.part(at * page, n * page).unwrap();
             let (from, to, done) = match op {
                 Op::Map => (MemState::Reserved, MemState::Ready, unsafe { b.map(part, &st) }),
-                Op::Unused(how) => (MemState::Ready, MemState::Prepared, unsafe { b.unused(part, how, &st) }),
+                Op::Unused(how) => (MemState::Ready, MemState::Prepared, unsafe { b.unused(part, how, &st) }.map(|_| ())),
                 Op::Used => (MemState::Prepared, MemState::Ready, unsafe { b.used(part, &st) }),
                 Op::Fault => (MemState::Ready, MemState::Reserved, unsafe { b.fault(part, &st) }),
                 Op::Write => continue,

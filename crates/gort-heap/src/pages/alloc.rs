@@ -42,6 +42,8 @@ pub(crate) struct PageAlloc {
     free: usize,
     /// Free pages with nothing behind them.
     scavenged: usize,
+    /// Number of page 0 in the address space, for alignments.
+    base: usize,
 }
 
 impl PageAlloc {
@@ -66,6 +68,7 @@ impl PageAlloc {
                 end: 0,
                 free: 0,
                 scavenged: 0,
+                base: 0,
             }),
             Err(e) => {
                 // SAFETY: SPARSE-1 — nobody knows the tables yet.
@@ -91,6 +94,11 @@ impl PageAlloc {
     /// Free pages, with those that have nothing behind them, and those alone.
     pub(crate) fn free_pages(&self) -> (usize, usize) {
         (self.free, self.scavenged)
+    }
+
+    /// Says where page 0 lies: at that multiple of the page size.
+    pub(crate) fn set_base(&mut self, base: usize) {
+        self.base = base;
     }
 
     /// One behind the last page grown.
@@ -130,20 +138,20 @@ impl PageAlloc {
         n: usize,
         st: &SysStat,
     ) -> Result<(), MemError> {
-        self.chunks.ensure(b, page / CHUNK_PAGES, (page + n) / CHUNK_PAGES, st)?;
-        self.density.prepare(b, page / CHUNK_PAGES, (page + n) / CHUNK_PAGES, st)?;
+        let (from, to) = (page / CHUNK_PAGES, (page + n).div_ceil(CHUNK_PAGES));
+        self.chunks.ensure(b, from, to, st)?;
+        self.density.prepare(b, from, to, st)?;
         self.tree.prepare(b, page, n, st)
     }
 
-    /// Adds pages that were never used: free, and nothing behind them. Whole chunks, after `prepare`.
+    /// Adds pages that were never used: free, and nothing behind them. After `prepare`; within a chunk from its first page on.
     pub(crate) fn grow(&mut self, page: usize, n: usize) {
-        debug_assert!(page.is_multiple_of(CHUNK_PAGES) && n.is_multiple_of(CHUNK_PAGES));
-        for chunk in page / CHUNK_PAGES..(page + n) / CHUNK_PAGES {
-            let bits = self.chunk(chunk);
-            bits.free.set(0, CHUNK_PAGES);
-            bits.scav.set(0, CHUNK_PAGES);
-            self.density.grow(chunk);
-        }
+        self.each_chunk(page, n, |this, chunk, at, len| {
+            let bits = this.chunk(chunk);
+            bits.free.set(at, len);
+            bits.scav.set(at, len);
+            this.density.grow(chunk, at, len);
+        });
         self.end = self.end.max(page + n);
         self.search = self.search.min(page);
         self.free += n;
@@ -161,13 +169,14 @@ impl PageAlloc {
         Some(Run { page, scavenged })
     }
 
-    /// Takes the lowest run of `n` pages that starts at a multiple of `align` pages.
+    /// Takes the lowest run of `n` pages whose address is a multiple of `align` pages.
     pub(crate) fn alloc_aligned(&mut self, n: usize, align: usize) -> Option<Run> {
         if align <= 1 {
             return self.alloc(n);
         }
         // The lowest run that is long enough whatever its start; its ends stay free.
-        let page = self.find(n.checked_add(align - 1)?)?.next_multiple_of(align);
+        let skew = self.base % align;
+        let page = (self.find(n.checked_add(align - 1)?)? + skew).next_multiple_of(align) - skew;
         Some(Run { page, scavenged: self.take(page, n) })
     }
 
@@ -351,7 +360,7 @@ impl PageAlloc {
     /// Verifies P-1, P-2, P-3 and the counts; the id of what is broken.
     pub(crate) fn check(&mut self) -> Result<(), &'static str> {
         let (mut free, mut scavenged, mut first) = (0, 0, None);
-        for chunk in 0..self.end / CHUNK_PAGES {
+        for chunk in 0..self.end.div_ceil(CHUNK_PAGES) {
             if !self.chunks.is_mapped(chunk) {
                 continue;
             }

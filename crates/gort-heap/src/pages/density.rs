@@ -107,10 +107,16 @@ impl DensityIndex {
         self.cells.extent()
     }
 
-    /// A chunk begins, with nothing in use and nothing to release.
-    pub(crate) fn grow(&mut self, chunk: usize) {
+    /// The `n` pages of a chunk from its page `at` on exist from now on, with nothing to release. With its first page a chunk
+    /// begins; what it does not have yet counts as in use.
+    pub(crate) fn grow(&mut self, chunk: usize, at: usize, n: usize) {
         self.low = self.low.min(chunk);
-        self.change(chunk, |d| (d.used, d.flags) = (0, 0));
+        self.change(chunk, |d| {
+            if at == 0 {
+                (d.used, d.flags) = (CHUNK_PAGES as u32, 0);
+            }
+            d.used -= n as u32;
+        });
     }
 
     fn change(&mut self, chunk: usize, f: impl FnOnce(&mut Density)) {

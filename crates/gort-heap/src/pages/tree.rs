@@ -172,7 +172,7 @@ impl Tree {
         end: usize,
         mut want: impl FnMut(usize) -> Option<Summary>,
     ) -> Result<(), &'static str> {
-        for chunk in 0..end / CHUNK_PAGES {
+        for chunk in 0..end.div_ceil(CHUNK_PAGES) {
             if self.levels[LEVELS - 1].is_mapped(chunk)
                 && want(chunk).is_some_and(|sum| sum != self.chunk(chunk))
             {

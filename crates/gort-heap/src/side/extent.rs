@@ -1,6 +1,6 @@
 //! Which ranges of addresses a side holds, and how much of each is mapped: for accounts and reports.
 
-use super::{ARENA_PAGES, Grow, ROW, Side};
+use super::{Grow, Side};
 use core::sync::atomic::Ordering::Relaxed;
 
 /// A range that the heap holds.
@@ -47,7 +47,7 @@ impl Side {
             // SAFETY: SPARSE-1 — mapped.
             let words = unsafe { &*self.index.at(arena) }.load(Relaxed); // ORDER: Relaxed — an address.
             if !words.is_null() {
-                let len = ARENA_PAGES * ROW * 8;
+                let len = self.arena_rows();
                 f(Extent { addr: words as usize, len, mapped: len });
             }
         }

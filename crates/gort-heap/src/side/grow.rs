@@ -1,7 +1,7 @@
 //! How a side grows: whole chunks of pages at the end of what is reserved, new arenas where the last ones end or at the next
 //! free hint. Everything that can fail comes before the pages become known.
 
-use super::{ALL, ARENA, ARENA_PAGES, FIRST_HINT, GROWTH, Grow, HINTS, ROW, Side};
+use super::{ALL, ARENA, ARENA_PAGES, FIRST_HINT, Grow, HINTS, Side};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 use gort_sys::{Backend, MemError, MemOp, PageRange};
@@ -15,12 +15,12 @@ impl Side {
         bytes: usize,
     ) -> Result<(), MemError> {
         let in_use = self.in_use.load(Ordering::Relaxed); // ORDER: Relaxed — for the error's text.
-        let bytes = bytes.next_multiple_of(GROWTH);
+        let bytes = bytes.next_multiple_of(self.growth);
         let fail = |e: MemError| e.in_use(in_use);
         if g.limit - g.next < bytes {
-            if self.range.is_some() {
+            if let Some(range) = self.range {
                 // What is left may still serve together with free pages before it; else this is the end.
-                let limit = 1u64 << self.shift;
+                let limit = range.len as u64;
                 return Err(MemError::os(MemOp::Limit, bytes, 0).in_use(in_use).limit(limit));
             }
             self.reserve_arenas(b, g, bytes).map_err(fail)?;
@@ -126,8 +126,8 @@ impl Side {
         if !cell.load(Ordering::Relaxed).is_null() {
             return Ok(());
         }
-        let bytes = ARENA_PAGES * ROW * 8;
-        let r = b.reserve(bytes, 4096, 0, &self.stat.tables)?;
+        let bytes = self.arena_rows().next_multiple_of(b.page_size());
+        let r = b.reserve(bytes, b.page_size(), 0, &self.stat.tables)?;
         // SAFETY: MEM-2 — reserved just now.
         if let Err(e) = unsafe { b.map(r, &self.stat.tables) } {
             // SAFETY: MEM-2 — nobody knows it yet.

@@ -1,21 +1,36 @@
 //! A side comes into being: its range, and the tables over it, all of them or none.
 
 use super::{
-    ALL, ARENA_PAGES, ARENA_SHIFT, FIRST_HINT, GROW, Grow, PAGES, PtrRow, REGIONS, Row, Rows, Side,
-    SideStat,
+    ALL, ARENA_PAGES, ARENA_SHIFT, FIRST_HINT, GROW, GROWTH, Grow, PAGES, PtrRow, REGIONS, Row,
+    Rows, Side, SideStat,
 };
-use crate::class::PAGE_SHIFT;
+use crate::class::{PAGE, PAGE_SHIFT};
 use crate::pages::PageAlloc;
 use crate::sparse::SparseArray;
 use core::sync::atomic::{AtomicPtr, AtomicU64};
 use gort_sys::lock::Lock;
-use gort_sys::{Backend, MemError, MemOp, PageRange};
+use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
+
+/// Bytes of the smallest side in a small box: 64 KiB.
+const LEAST_BOX: usize = 64 << 10;
+
+/// Bytes by which a side grows on that backend: in a small box a 64th of it, so that two sides share it fairly.
+fn growth<B: Backend>(b: &B) -> usize {
+    let page = b.page_size().max(PAGE);
+    match b.bound() {
+        Some(bytes) => (bytes / 64).next_power_of_two().clamp(page, GROWTH),
+        None => GROWTH,
+    }
+}
 
 impl Side {
     /// A side of `1 << shift` bytes; smaller if the system refuses, but not below an arena. `marks`: with the collector's tables.
     pub(crate) fn new<B: Backend>(b: &B, shift: u32, marks: bool) -> Result<Self, MemError> {
         if shift >= ALL && !marks {
             return Self::with_range(b, None, ALL, false, SideStat::default());
+        }
+        if let Some(bytes) = b.bound() {
+            return Self::in_box(b, bytes, shift, marks);
         }
         let mut shift = shift.clamp(ARENA_SHIFT, 46);
         loop {
@@ -28,6 +43,38 @@ impl Side {
                 Ok(side) => return Ok(side),
                 Err(e) if shift == ARENA_SHIFT => return Err(e),
                 Err(_) => shift -= 1,
+            }
+        }
+    }
+
+    /// A side in a small box, no larger than the box, and smaller if it does not fit. The collector's is an aligned power of two
+    /// there too; the other one has pages wherever they are, five eighths of the box at most.
+    fn in_box<B: Backend>(b: &B, bytes: usize, shift: u32, marks: bool) -> Result<Self, MemError> {
+        let most = bytes.max(LEAST_BOX).ilog2();
+        let mut len = 1 << shift.min(most);
+        let step = (bytes / 16).max(LEAST_BOX).next_multiple_of(PAGE);
+        if !marks {
+            len = (bytes / 8 * 5).min(1 << shift.min(most + 1)) / PAGE * PAGE;
+        }
+        loop {
+            let stat = SideStat::default();
+            let align = if marks { len } else { PAGE.max(b.page_size()) };
+            let shift = len.next_power_of_two().ilog2();
+            // An eighth stays free for records and the rows of free bits: held while the side is made.
+            let own = SysStat::new();
+            let records = b.reserve((bytes / 8).next_multiple_of(b.page_size()), PAGE, 0, &own);
+            let made = records.and_then(|records| {
+                let range = b.reserve(len, align, 0, &stat.heap);
+                let made = range.and_then(|r| Self::with_range(b, Some(r), shift, marks, stat));
+                // SAFETY: MEM-2 — reserved above, and never used.
+                unsafe { b.free(records, 0, 0, &own) };
+                made
+            });
+            let less = if marks { len / 2 } else { len.saturating_sub(step) };
+            match made {
+                Ok(side) => return Ok(side),
+                Err(e) if less < LEAST_BOX => return Err(e),
+                Err(_) => len = less,
             }
         }
     }
@@ -58,7 +105,7 @@ impl Side {
             }
             return Err(e);
         }
-        let (Some(entries), Some(index), Some(pages)) = (made.entries, made.index, made.pages)
+        let (Some(entries), Some(index), Some(mut pages)) = (made.entries, made.index, made.pages)
         else {
             return Err(MemError::os(MemOp::Order, 0, 0));
         };
@@ -66,6 +113,7 @@ impl Side {
             (Some(marks), Some(scans), Some(ptrs)) => Some(Rows { marks, scans, ptrs }),
             _ => None,
         };
+        pages.set_base(base >> PAGE_SHIFT);
         let (next, limit) = range.map_or((0, 0), |r| (r.addr(), r.end()));
         let grow = Grow { next, limit, hint: 0, arenas: 0, regions: [None; REGIONS] };
         Ok(Self {
@@ -73,6 +121,7 @@ impl Side {
             shift,
             range,
             entries,
+            growth: growth(b),
             readable: made.readable,
             index,
             rows,

@@ -1,6 +1,6 @@
 //! Pages for spans and for page caches: free ones, else new ones.
 
-use super::{GROWTH, Side};
+use super::Side;
 use crate::class::{PAGE, PAGE_SHIFT};
 use crate::pages::alloc::Run;
 use gort_sys::{Backend, MemError, MemOp};
@@ -48,7 +48,7 @@ impl Side {
         }
         let bytes = (page + n - end) * PAGE;
         // Elsewhere the new pages would be of no use.
-        if grow.limit - grow.next < bytes.next_multiple_of(GROWTH) {
+        if grow.limit - grow.next < bytes.next_multiple_of(self.growth) {
             return false;
         }
         self.grow(b, &mut grow, bytes).is_ok() && self.pages.lock().take_at(page, n).is_some()

@@ -52,6 +52,21 @@ pub enum Release {
     Hard,
 }
 
+/// What became of a range that was given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Bytes that have left the resident set, or may leave it whenever the kernel wants them ([`Release::Free`]); 0 if
+    /// nothing was done.
+    pub bytes: usize,
+    /// The range reads as zero now. Otherwise each page reads as it was or as zero, and stays so once it is written.
+    pub zero: bool,
+}
+
+impl Gone {
+    /// Nothing was given back.
+    pub const NOTHING: Gone = Gone { bytes: 0, zero: false };
+}
+
 /// What is wished about huge pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugeHint {
@@ -74,6 +89,12 @@ pub unsafe trait Backend: Sync + Send + 'static {
 
     /// Size of a huge page, if there are any.
     fn huge_page_size(&self) -> Option<usize>;
+
+    /// Most bytes that this backend can ever have, if it is a small box and not the system: owners then take what they
+    /// need and no more.
+    fn bound(&self) -> Option<usize> {
+        None
+    }
 
     /// None to Reserved: `len` bytes at a multiple of `align` (a power of two). With a `hint` the range lies at that
     /// address or elsewhere; the caller compares.
@@ -106,14 +127,14 @@ pub unsafe trait Backend: Sync + Send + 'static {
         false
     }
 
-    /// Drops the contents of a Ready range, which stays Ready and reads as zero. Best effort: `false` if nothing was
-    /// dropped.
+    /// Drops the contents of a Ready range, which stays Ready. Best effort; [`Gone`] says what became of it.
+    /// ([`Release::Hard`] is as [`Release::DontNeed`] here.)
     ///
     /// # Safety
     /// `r` is Ready and nobody uses it.
-    unsafe fn discard(&self, r: PageRange) -> bool {
-        let _ = r;
-        false
+    unsafe fn discard(&self, r: PageRange, how: Release) -> Gone {
+        let _ = (r, how);
+        Gone::NOTHING
     }
 
     /// Moves what is behind the Ready range `from` to the Ready range `to` of the same length, without a copy; `from` stays
@@ -136,14 +157,14 @@ pub unsafe trait Backend: Sync + Send + 'static {
         false
     }
 
-    /// Ready to Prepared: contents are lost.
+    /// Ready to Prepared: contents are lost (with [`Release::Free`]: may be lost). Says how many bytes went.
     ///
     /// # Errors
     /// `MemOp::Unused`; the range is Ready as before.
     ///
     /// # Safety
     /// `r` is Ready and nobody uses it.
-    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<(), MemError>;
+    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<Gone, MemError>;
 
     /// Prepared to Ready. The memory is zero unless it was released by [`Release::Free`].
     ///
@@ -160,11 +181,12 @@ pub unsafe trait Backend: Sync + Send + 'static {
     /// `r` is Ready.
     unsafe fn populate(&self, r: PageRange);
 
-    /// States a wish about huge pages. Best effort.
+    /// States a wish about huge pages. Best effort: `false` if the system has not heard it, or has no huge page to give
+    /// now ([`HugeHint::CollapseNow`]).
     ///
     /// # Safety
     /// `r` is mapped.
-    unsafe fn huge(&self, r: PageRange, hint: HugeHint);
+    unsafe fn huge(&self, r: PageRange, hint: HugeHint) -> bool;
 
     /// Ready to Reserved: a later access is a fault, never silence.
     ///
@@ -187,3 +209,58 @@ pub unsafe trait Backend: Sync + Send + 'static {
     /// `r` lies in one reservation of this backend.
     unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr);
 }
+
+macro_rules! pass {
+    ($f:ident($($arg:ident: $ty:ty),+) -> $ret:ty) => {
+        unsafe fn $f(&self, $($arg: $ty),+) -> $ret {
+            // SAFETY: MEM-2 — the caller's promise is passed on with the call.
+            unsafe { (**self).$f($($arg),+) }
+        }
+    };
+}
+
+/// A shared backend is a backend: the heap takes it by value, and its maker keeps a handle to ask it things.
+macro_rules! shared {
+    ($handle:ty) => {
+        // SAFETY: the contract of `Backend` — every call goes to a backend that keeps it.
+        unsafe impl<B: Backend> Backend for $handle {
+            fn page_size(&self) -> usize {
+                (**self).page_size()
+            }
+
+            fn huge_page_size(&self) -> Option<usize> {
+                (**self).huge_page_size()
+            }
+
+            fn bound(&self) -> Option<usize> {
+                (**self).bound()
+            }
+
+            fn reserve(
+                &self,
+                len: usize,
+                align: usize,
+                hint: usize,
+                st: &SysStat,
+            ) -> Result<PageRange, MemError> {
+                (**self).reserve(len, align, hint, st)
+            }
+
+            pass!(map(r: PageRange, st: &SysStat) -> Result<(), MemError>);
+            pass!(readable(r: PageRange) -> bool);
+            pass!(discard(r: PageRange, how: Release) -> Gone);
+            pass!(remap(from: PageRange, to: PageRange) -> bool);
+            pass!(guard(r: PageRange, on: bool) -> bool);
+            pass!(unused(r: PageRange, how: Release, st: &SysStat) -> Result<Gone, MemError>);
+            pass!(used(r: PageRange, st: &SysStat) -> Result<(), MemError>);
+            pass!(populate(r: PageRange) -> ());
+            pass!(huge(r: PageRange, hint: HugeHint) -> bool);
+            pass!(fault(r: PageRange, st: &SysStat) -> Result<(), MemError>);
+            pass!(free(r: PageRange, ready: usize, released: usize, st: &SysStat) -> ());
+            pass!(name(r: PageRange, name: &'static core::ffi::CStr) -> ());
+        }
+    };
+}
+
+shared!(&'static B);
+shared!(std::sync::Arc<B>);

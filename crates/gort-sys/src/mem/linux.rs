@@ -3,7 +3,7 @@
 //! Reserved memory is `PROT_NONE`, so an overcommit limit does not count it. No `brk` (SYS-3). Errors are values: `errno` is
 //! the caller's own business, and stays as it was.
 
-use super::{Backend, HugeHint, MemError, MemOp, PageRange, Release};
+use super::{Backend, Gone, HugeHint, MemError, MemOp, PageRange, Release};
 use crate::errno::Kept;
 use crate::stat::{MemState, SysBytes, SysStat};
 use core::ptr::{self, NonNull};
@@ -43,8 +43,7 @@ fn account(st: &SysStat, from: Option<MemState>, to: Option<MemState>, len: usiz
 }
 
 fn errno() -> i32 {
-    // SAFETY: MEM-2 — the C library's own accessor; valid on every thread.
-    unsafe { *libc::__errno_location() }
+    crate::errno::last()
 }
 
 fn mmap(hint: usize, len: usize) -> Result<NonNull<u8>, i32> {
@@ -85,6 +84,15 @@ fn advise(r: PageRange, advice: libc::c_int) -> Result<(), i32> {
     } else {
         Err(errno())
     }
+}
+
+/// Tells the kernel that the contents are not needed. Where it does not know `MADV_FREE`, or refuses it for this memory,
+/// the pages go at once.
+fn give_back(r: PageRange, how: Release) -> Result<Gone, i32> {
+    if how == Release::Free && advise(r, libc::MADV_FREE).is_ok() {
+        return Ok(Gone { bytes: r.len, zero: false });
+    }
+    advise(r, libc::MADV_DONTNEED).map(|()| Gone { bytes: r.len, zero: true })
 }
 
 // SAFETY: the contract of `Backend` — the kernel gives no range twice, and anonymous memory is zero.
@@ -156,9 +164,9 @@ unsafe impl Backend for Linux {
         protect(r, if on { libc::PROT_NONE } else { open }).is_ok()
     }
 
-    unsafe fn discard(&self, r: PageRange) -> bool {
+    unsafe fn discard(&self, r: PageRange, how: Release) -> Gone {
         CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
-        advise(r, libc::MADV_DONTNEED).is_ok()
+        give_back(r, how).unwrap_or(Gone::NOTHING)
     }
 
     unsafe fn remap(&self, from: PageRange, to: PageRange) -> bool {
@@ -171,13 +179,15 @@ unsafe impl Backend for Linux {
         at == new
     }
 
-    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<(), MemError> {
-        let advice = if how == Release::Free { libc::MADV_FREE } else { libc::MADV_DONTNEED };
-        let done = advise(r, advice)
-            .and_then(|()| if how == Release::Hard { protect(r, libc::PROT_NONE) } else { Ok(()) });
-        done.map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
+    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<Gone, MemError> {
+        let hard = |gone| match how {
+            Release::Hard => protect(r, libc::PROT_NONE).map(|()| gone),
+            _ => Ok(gone),
+        };
+        let gone =
+            give_back(r, how).and_then(hard).map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
         account(st, Some(MemState::Ready), Some(MemState::Prepared), r.len);
-        Ok(())
+        Ok(gone)
     }
 
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
@@ -192,15 +202,14 @@ unsafe impl Backend for Linux {
         let _ = advise(r, MADV_POPULATE_WRITE); // An old kernel refuses; the pages come at first touch then.
     }
 
-    unsafe fn huge(&self, r: PageRange, hint: HugeHint) {
-        let _ = advise(
-            r,
-            match hint {
-                HugeHint::Prefer => libc::MADV_HUGEPAGE,
-                HugeHint::Avoid => libc::MADV_NOHUGEPAGE,
-                HugeHint::CollapseNow => MADV_COLLAPSE,
-            },
-        );
+    unsafe fn huge(&self, r: PageRange, hint: HugeHint) -> bool {
+        CALLS.fetch_add(1, Relaxed); // ORDER: Relaxed — a counter that publishes nothing.
+        let advice = match hint {
+            HugeHint::Prefer => libc::MADV_HUGEPAGE,
+            HugeHint::Avoid => libc::MADV_NOHUGEPAGE,
+            HugeHint::CollapseNow => MADV_COLLAPSE,
+        };
+        advise(r, advice).is_ok()
     }
 
     unsafe fn fault(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {

@@ -3,7 +3,7 @@
 //! It refuses a step that the table of [`crate::mem`] does not have (the heap's tests run on it for that reason), and
 //! can be told to fail the k-th call that may fail.
 
-use super::{Backend, HugeHint, MemError, MemOp, PageRange, Release};
+use super::{Backend, Gone, HugeHint, MemError, MemOp, PageRange, Release};
 use crate::stat::{MemState, SysStat};
 use core::ptr::NonNull;
 use std::alloc::Layout;
@@ -120,6 +120,16 @@ impl Book {
     }
 }
 
+/// Clears pages: all of them, or, where the kernel would be free to choose, every other one.
+fn drop_contents(r: PageRange, how: Release) -> Gone {
+    let step = if how == Release::Free { 2 } else { 1 };
+    for at in (0..r.len).step_by(step * PAGE) {
+        // SAFETY: MEM-2 — pages of a Ready range of ours, which by contract nobody uses.
+        unsafe { r.base.add(at).write_bytes(0, PAGE) };
+    }
+    Gone { bytes: r.len, zero: how != Release::Free }
+}
+
 // SAFETY: the contract of `Backend` — each block is one allocation, and `map` and `used` clear it.
 unsafe impl Backend for TestBackend {
     fn page_size(&self) -> usize {
@@ -170,25 +180,20 @@ unsafe impl Backend for TestBackend {
         Ok(())
     }
 
-    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<(), MemError> {
+    unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<Gone, MemError> {
         let mut book = self.lock();
         book.may_fail(MemOp::Unused, r.len)?;
         book.step(Step::Unused, r, MemState::Ready, MemState::Prepared)?;
-        if how != Release::Free {
-            // SAFETY: MEM-2 — the step was legal, so the range lies in one block of ours.
-            unsafe { r.base.write_bytes(0, r.len) };
-        }
         st.shift(Some(MemState::Ready), Some(MemState::Prepared), r.len);
-        Ok(())
+        Ok(drop_contents(r, how))
     }
 
-    unsafe fn discard(&self, r: PageRange) -> bool {
-        if self.state(r.addr()) != Some(MemState::Ready) {
-            return false;
+    unsafe fn discard(&self, r: PageRange, how: Release) -> Gone {
+        if self.state(r.addr()) == Some(MemState::Ready) {
+            drop_contents(r, how)
+        } else {
+            Gone::NOTHING
         }
-        // SAFETY: MEM-2 — Ready, and by contract nobody uses it.
-        unsafe { r.base.write_bytes(0, r.len) };
-        true
     }
 
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
@@ -201,7 +206,9 @@ unsafe impl Backend for TestBackend {
 
     unsafe fn populate(&self, _: PageRange) {}
 
-    unsafe fn huge(&self, _: PageRange, _: HugeHint) {}
+    unsafe fn huge(&self, _: PageRange, _: HugeHint) -> bool {
+        false
+    }
 
     unsafe fn fault(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
         let mut book = self.lock();

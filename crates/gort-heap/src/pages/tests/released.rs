@@ -149,7 +149,7 @@ impl Index {
         let mut index = DensityIndex::new(&Linux, 64, &st).unwrap();
         index.prepare(&Linux, 0, 64, &st).unwrap();
         for chunk in 0..64 {
-            index.grow(chunk);
+            index.grow(chunk, 0, 512);
             index.alloc(chunk, C);
         }
         index.next_generation();
