@@ -340,7 +340,10 @@ fn find(m: &M) -> Option<*mut G> {
             p.slice_over.store(false, Relaxed);
         }
         let turn = over || tick.is_multiple_of(INJECTOR_TURN);
-        if s.has_waiters() && (turn || !p.has_work()) {
+        // Threads that wait for a P have their turn when this one has nothing to run: one that has just
+        // been given the P runs something first, or the P would go round and round.
+        // SAFETY: M-OWN — called on this thread.
+        if s.has_waiters() && (turn || !(p.has_work() || unsafe { m.has_bound_work() })) {
             give_up(m, s, p);
             continue;
         }

@@ -76,8 +76,6 @@ pub(crate) fn until_processor(m: &M) -> bool {
                 return true;
             }
             idle.waiters.push_back(m);
-            // ORDER: Relaxed — a hint.
-            s.waiters.store(idle.waiters.len() as u32, Relaxed);
         } else if m.exclusive.get().is_null() {
             idle.ms.push(m);
         } else {
@@ -85,6 +83,9 @@ pub(crate) fn until_processor(m: &M) -> bool {
         }
         m.parked.set(true);
         idle.sleeping += 1;
+        if ready {
+            s.waiters_grew(&mut idle);
+        }
         suspicious = idle.sleeping == idle.threads;
     }
     if suspicious {

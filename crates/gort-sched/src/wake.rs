@@ -226,6 +226,17 @@ impl Scheduler {
         true
     }
 
+    /// An M has joined the line: a P that was lent before the lender could see that goes to it.
+    pub(crate) fn waiters_grew(&self, idle: &mut Idle) {
+        // ORDER: Relaxed — ordered by the fence.
+        self.waiters.store(idle.waiters.len() as u32, Relaxed);
+        // ORDER: SeqCst — LEND-1: the line before the look; pairs with `blocking::lend`.
+        fence(SeqCst);
+        if let Some(p) = self.borrow_any() {
+            self.give_to_waiter(idle, p);
+        }
+    }
+
     /// Whether an M waits for a P.
     #[inline]
     pub(crate) fn has_waiters(&self) -> bool {
@@ -256,8 +267,7 @@ impl Scheduler {
             }
             None => {
                 idle.waiters.push_back(home);
-                // ORDER: Relaxed — a hint.
-                self.waiters.store(idle.waiters.len() as u32, Relaxed);
+                self.waiters_grew(&mut idle);
             }
         }
     }
