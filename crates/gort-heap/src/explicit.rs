@@ -6,9 +6,13 @@
 
 mod debug;
 mod free;
+mod guard;
 mod large;
+mod modes;
+mod quarantine;
 
-pub(crate) use debug::Modes;
+pub(crate) use modes::{Asked, Modes};
+pub(crate) use quarantine::{Quarantine, Ring};
 
 use crate::cache::Cache;
 use crate::class::{
@@ -138,6 +142,15 @@ impl<B: Backend> Cache<B> {
         let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
         if top == mag.hi.get() {
             return self.heap().inner().explicit_free_full(rec, entry, p, class);
+        }
+        // A look that only debug builds can afford. ORDER: Relaxed — one writer, this cache.
+        if cfg!(debug_assertions) && top != mag.lo.load(Relaxed) {
+            // SAFETY: H-10 — what lies between `lo` and `top` is filled.
+            let last = unsafe { *top.wrapping_sub(1) };
+            if last == p.as_ptr() {
+                let inner = self.heap().inner();
+                inner.double_free(inner.spans.get(entry.span()), Inner::<B>::slot(entry, p));
+            }
         }
         // SAFETY: H-10 — `top < hi`: a free place of the array.
         unsafe { *top = p.as_ptr() };

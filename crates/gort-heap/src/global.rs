@@ -17,7 +17,7 @@
 //! for each operation.
 //!
 //! # Read in this order
-//! `fast` → `slow` → `process` → `word` → `fork` → `background` → `sized`
+//! `fast` → `slow` → `process` → `settings` → `word` → `fork` → `background` → `sized`
 
 mod background;
 mod fast;
@@ -25,6 +25,7 @@ mod fork;
 #[doc(hidden)]
 pub mod probe;
 mod process;
+mod settings;
 pub mod sized;
 mod slow;
 mod word;

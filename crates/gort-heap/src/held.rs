@@ -3,6 +3,7 @@
 use crate::central::Lists;
 use crate::class::CLASSES;
 use crate::config::Kind;
+use crate::explicit::Ring;
 use crate::inner::{Inner, Pool};
 use crate::pages::PageAlloc;
 use crate::side::Grow;
@@ -16,6 +17,7 @@ use gort_sys::lock::{Guard, RawGuard};
 pub(crate) struct Held<'a> {
     pool: Guard<'a, Pool>,
     setup: Guard<'a, ()>,
+    quarantine: Guard<'a, Ring>,
     centrals: [Guard<'a, Lists>; CLASSES],
     specials: Guard<'a, FixAlloc<Special>>,
     side: Option<(Guard<'a, Grow>, Guard<'a, PageAlloc>)>,
@@ -27,6 +29,7 @@ impl<B: Backend> Inner<B> {
     /// Takes them in the order of their ranks.
     pub(crate) fn hold(&self) -> Held<'_> {
         let (pool, setup) = (self.pool.lock(), self.setup.lock());
+        let quarantine = self.quarantine.hold();
         let centrals = core::array::from_fn(|class| {
             // Locks of one rank: whoever holds one of them holds no other, so waiting for each in turn comes to an end.
             loop {
@@ -39,6 +42,6 @@ impl<B: Backend> Inner<B> {
         let specials = self.specials.lock();
         let side = self.side(Kind::Explicit).map(|s| (s.grow.lock(), s.pages.lock()));
         let (spans, persist) = (self.spans.hold(), self.persist.hold());
-        Held { pool, setup, centrals, specials, side, spans, persist }
+        Held { pool, setup, quarantine, centrals, specials, side, spans, persist }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) use pool::Pool;
 use crate::central::Central;
 use crate::class::{CLASSES, SPAN_CLASSES};
 use crate::config::{HeapConfig, Hooks, Kind};
-use crate::explicit::Modes;
+use crate::explicit::{Modes, Quarantine};
 use crate::record::CacheRec;
 use crate::side::Side;
 use crate::span::Special;
@@ -73,6 +73,7 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) specials: Lock<FixAlloc<Special>>,
     pub(crate) large: [Large; 2],
     pub(crate) modes: Modes,
+    pub(crate) quarantine: Quarantine,
     /// Most bytes in spans and behind free pages; soft.
     pub(crate) limit: AtomicU64,
     cfg: HeapConfig,
@@ -160,6 +161,7 @@ impl<B: Backend> Inner<B> {
             specials: Lock::new(&SPECIALS, specials),
             large: [Large::default(), Large::default()],
             modes: Modes::default(),
+            quarantine: Quarantine::new(),
             limit: AtomicU64::new(u64::MAX),
             cfg,
         };

@@ -81,10 +81,11 @@
 //!   which nothing is ever found and to which nobody writes once there is a block.
 //! - GLOBAL-3 A block of the global allocator is a live slot or span of the process's heap that fits its layout.
 //! - GLOBAL-4 What a fork stops is started again by the thread that forked, in both processes.
+//! - GLOBAL-5 A setting in the environment that is not understood ends the process at its first allocation.
 //! - HOOKS-1 The heap never looks behind a hook's `ctx`; who sets it promises that calls may come from any thread.
 //!
 //! # Locks
-//! `heap.pool` (0) < `heap.setup` (1) < `heap.central` (4) < `heap.specials` (5) < `heap.grow` (6) < `heap.pages` (8) <
+//! `heap.pool` (0) < `heap.setup` (1) < `heap.quarantine` (2) < `heap.central` (4) < `heap.specials` (5) < `heap.grow` (6) < `heap.pages` (8) <
 //! `heap.spans` (9), then those of gort-fixalloc and gort-sys. The lock bit of a span's specials is a leaf. `take`, and
 //! `alloc` and `dealloc` when they hit, take none. Only `heap.grow` is held over a system call that maps.
 //!

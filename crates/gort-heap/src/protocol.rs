@@ -43,17 +43,10 @@ impl<B: Backend> Inner<B> {
         if dirty && span.needzero.load(Relaxed) == 0 {
             span.needzero.store(1, Relaxed); // ORDER: Relaxed, both — published by the OR below.
         }
-        let index = span.index();
         let n = span.n() as i32;
         let old = span.word(w).fetch_or(bits, AcqRel); // ORDER: Release ⇒ `take_word`: our last use of the slots.
         if old & bits != 0 {
-            let slot = w * 64 + (old & bits).trailing_zeros() as usize;
-            let (class, size) = (span.class().class(), span.class().size());
-            gort_sys::fatal!(
-                "H-1",
-                "double free of {:#x}: slot {slot} of class {class} ({size} bytes) in span {index}",
-                span.base() + slot * size
-            );
+            self.double_free(span, w * 64 + (old & bits).trailing_zeros() as usize);
         }
         // ORDER: AcqRel — after the OR, never before (H-2); Acquire: we may go on to release the span.
         let was = Word(span.st.fetch_add(bits.count_ones().into(), AcqRel));

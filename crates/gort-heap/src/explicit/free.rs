@@ -37,7 +37,7 @@ impl<B: Backend> Inner<B> {
     /// Number of the slot of a small block in its span, from the entry of its page alone: the span's own line is written by
     /// whoever takes and gives.
     #[inline]
-    pub(super) fn slot(entry: Entry, p: NonNull<u8>) -> usize {
+    pub(crate) fn slot(entry: Entry, p: NonNull<u8>) -> usize {
         let addr = p.as_ptr() as usize;
         let first = (addr >> PAGE_SHIFT) - entry.offset();
         let offset = addr - (first << PAGE_SHIFT);
@@ -147,7 +147,7 @@ impl<B: Backend> Inner<B> {
             run = match run {
                 Some((s, word, bits)) if s == span && word == w => {
                     if bits & bit != 0 {
-                        gort_sys::fatal!("H-1", "double free of {p:p}, class {class}");
+                        self.double_free(self.spans.get(span), i);
                     }
                     Some((s, word, bits | bit))
                 }
@@ -167,7 +167,7 @@ impl<B: Backend> Inner<B> {
         self.check_entry(side, entry, p, class);
         let (span, i) = (self.spans.get(entry.span()), Self::slot(entry, p));
         if self.modes.any() {
-            self.debug_give(span, i, p);
+            return self.debug_give(side, span, i, p);
         }
         self.give(span, i / 64, 1 << (i % 64), true);
     }
@@ -229,7 +229,7 @@ impl<B: Backend> Inner<B> {
         let (held, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
         if held == index && wc.word.get() == w {
             if bits & bit != 0 {
-                gort_sys::fatal!("H-1", "double free of {p:p}");
+                self.double_free(self.spans.get(index), i);
             }
             wc.bits.store(bits | bit, Relaxed); // ORDER: Relaxed — as above.
             return;

@@ -135,6 +135,10 @@ pub(super) unsafe fn push(p: *mut u8, entry: u32, rec: &CacheRec, place: usize) 
     if top == mag.hi.get() {
         return false;
     }
+    // SAFETY: H-10 — what lies between `lo` and `top` is filled. A look that only debug builds can afford.
+    if cfg!(debug_assertions) && top != own(&mag.lo) && unsafe { *top.wrapping_sub(1) } == p {
+        slow::twice(p);
+    }
     // SAFETY: H-10 — `top < hi`: a free place of the array.
     unsafe { *top = p };
     mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.

@@ -3,6 +3,7 @@
 //! And the leases under which everything but a pop and a push works: a thread's own cache, made now if it has none, or one
 //! from the pool for a single operation, when the thread's own has gone already (destructors that run late).
 
+use super::settings::Settings;
 use super::{fork, word};
 use crate::config::{HeapConfig, Kind};
 use crate::heap::Heap;
@@ -77,6 +78,7 @@ impl Process {
 
     fn fill(&'static self) -> Result<(), MemError> {
         let limit = address_space_limit();
+        let settings = Settings::of_process();
         let mut result = Err(MemError::os(gort_sys::MemOp::Order, 0, 0));
         for (explicit_range_shift, max_spans) in SIZES {
             // The tables take about a thousandth of the range they cover.
@@ -94,9 +96,16 @@ impl Process {
                 for of in [&word::NONE, &word::DEAD] {
                     of.record().table.set(table);
                 }
-                if let Some(text) = gort_sys::process::env(c"GORT_MALLOC") {
-                    heap.inner().modes.parse(text);
+                let asked = settings.modes;
+                if asked.quarantine != 0 {
+                    let inner = heap.inner();
+                    inner.quarantine.open(
+                        asked.quarantine as usize,
+                        &inner.persist,
+                        &inner.stat.other,
+                    )?;
                 }
+                heap.inner().modes.set(asked);
                 // SAFETY: GLOBAL-1 — the state is MAKING: nobody else is here.
                 unsafe { (*self.heap.get()).write(heap) };
                 Ok(())

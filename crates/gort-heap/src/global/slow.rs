@@ -76,6 +76,18 @@ fn entry_of(inner: &Inner<Linux>, addr: usize) -> Entry {
     inner.side(Kind::Explicit).map_or(Entry::NONE, |side| side.entry_of(addr))
 }
 
+/// Says that a block was freed twice in a row, and ends the process.
+#[cold]
+#[inline(never)]
+pub(super) fn twice(p: *mut u8) -> ! {
+    if let (Some(heap), Some(p)) = (PROCESS.get(), NonNull::new(p)) {
+        let inner = heap.inner();
+        let entry = entry_of(inner, p.as_ptr() as usize);
+        inner.double_free(inner.spans.get(entry.span()), Inner::<Linux>::slot(entry, p));
+    }
+    gort_sys::fatal!("H-1", "double free of {p:p}");
+}
+
 /// Gives a block back that the fast path did not take.
 ///
 /// # Safety
