@@ -16,29 +16,13 @@
 //! measured from outside (wall time, processor time, peak memory) is measured
 //! here, the same way for all. `docs/bench.md` is the user's page.
 
-mod child;
-mod compare;
-mod date;
 mod experiment;
-mod gort;
 mod machine;
-mod measure;
-mod memory;
 mod micro;
 mod options;
-mod page;
-mod peer;
-mod programs;
-mod progress;
-mod readme;
-mod record;
-mod schedule;
-mod spin;
-mod spread;
-mod standing;
-mod system;
-mod table;
-mod targets;
+mod reports;
+mod runs;
+mod systems;
 mod workload;
 
 use std::ffi::OsString;
@@ -47,11 +31,14 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::metadata;
-pub(crate) use memory::{TOUCH_MEMORY, touch_memory};
 use options::Options;
-use record::Record;
-pub(crate) use spin::{SPIN, spin};
-use system::{How, System};
+use reports::record::Record;
+use reports::{compare, date, page, readme, record, table, targets};
+pub(crate) use runs::memory::{TOUCH_MEMORY, touch_memory};
+use runs::schedule;
+pub(crate) use runs::spin::{SPIN, spin};
+use systems::gort;
+use systems::system::{How, System};
 use workload::Workload;
 
 /// The command.

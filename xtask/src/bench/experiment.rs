@@ -18,8 +18,9 @@ use std::process::Command;
 
 use lexopt::ValueExt;
 
-use super::programs::Programs;
-use super::{date, machine, table};
+use crate::bench::machine;
+use crate::bench::reports::{date, table};
+use crate::bench::systems::programs::Programs;
 use crate::failure::Failure;
 use crate::metadata;
 use list::{EXPERIMENTS, Experiment, Setting};

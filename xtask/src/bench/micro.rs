@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::programs::Programs;
+use crate::bench::systems::programs::Programs;
 use crate::failure::Failure;
 use crate::metadata;
 

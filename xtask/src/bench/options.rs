@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use lexopt::ValueExt;
 
-use super::peer::{PEERS, Peer};
-use super::workload::{WORKLOADS, Workload};
+use crate::bench::systems::peer::{PEERS, Peer};
+use crate::bench::workload::{WORKLOADS, Workload};
 use crate::failure::Failure;
 
 /// What the user asked for.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::list::{Axis, Experiment};
-use crate::bench::page::markup::escape;
+use crate::bench::reports::page::markup::escape;
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 420.0;
