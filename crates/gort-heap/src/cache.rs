@@ -45,6 +45,7 @@ impl<B: Backend> Cache<B> {
         if kind != Kind::Gc {
             crate::explicit::equip(cache.rec(), side);
         }
+        heap.inner().profile_look(cache.rec());
         Ok(cache)
     }
 

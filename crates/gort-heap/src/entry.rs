@@ -4,7 +4,7 @@
 //! 0..6    class    0 = large, 1..67 = size class
 //! 7       noscan
 //! 8..10   kind     0 none, 1 Gc, 2 Explicit, 3 Stack, 4 Meta
-//! 11..15  flags    14 a guarded block; else zero, and none for spans of small objects
+//! 11..15  flags    13 sampled objects begin here, 14 a guarded block; else zero
 //! 16..31  owner    cache tag, 0 = nobody
 //! 32..59  span     index into the span table
 //! 60..63  offset   page number inside a small span
@@ -21,6 +21,8 @@ pub(crate) struct Entry(pub(crate) u64);
 /// Mask of the key: class, noscan, kind, owner.
 pub(crate) const KEY: u32 = 0xffff_07ff;
 
+/// Flag 13.
+pub(crate) const SAMPLED: u64 = 1 << 13;
 /// Flag 14.
 const GUARDED: u64 = 1 << 14;
 
@@ -54,6 +56,23 @@ impl Entry {
     /// A guarded block is in it, and nothing else.
     pub(crate) const fn guarded(self) -> bool {
         self.0 & GUARDED != 0
+    }
+
+    /// A sampled object begins in it.
+    #[inline]
+    pub(crate) const fn sampled(self) -> bool {
+        self.0 & SAMPLED != 0
+    }
+
+    /// The same page, as if none did.
+    pub(crate) const fn without_sample(self) -> Self {
+        Self(self.0 & !SAMPLED)
+    }
+
+    /// The half that frees compare with a magazine's key: a flag makes them miss.
+    #[inline]
+    pub(crate) const fn low(self) -> u32 {
+        self.0 as u32
     }
 
     /// Size class, 0 = large.

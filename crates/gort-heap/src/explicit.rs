@@ -136,7 +136,7 @@ impl<B: Backend> Cache<B> {
         let entry = Entry(cell.load(Acquire)); // ORDER: Acquire ⇐ `Side::set_entry`: the span's fields.
         // A large object misses as well: the key of class 0 matches nothing.
         let mag = self.mag(span_class(class));
-        if entry.key() != mag.key.get() {
+        if entry.low() != mag.key.get() {
             return self.heap().inner().explicit_free_elsewhere(rec, entry, p, class);
         }
         let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read it.
@@ -261,7 +261,13 @@ impl<B: Backend> Inner<B> {
         span.owner.store(tag.into(), Relaxed);
         let first = side.page_of(span.base());
         for i in 0..span.pages() {
-            side.set_entry(first + i, Entry::new(span.index(), c, Kind::Explicit, tag, i));
+            let entry = Entry::new(span.index(), c, Kind::Explicit, tag, i);
+            if self.profile.ever() {
+                // A flag that is set at this moment by who does not see `ever` yet is lost, and its sample ends with the span.
+                side.set_entry_flagged(first + i, entry);
+            } else {
+                side.set_entry(first + i, entry);
+            }
         }
     }
 
@@ -311,6 +317,20 @@ impl<B: Backend> Inner<B> {
         if c.class() == 0 {
             return self.explicit_large(rec, l).ok();
         }
+        if rec.sampling.get() {
+            return self.profile_alloc(rec, c, l);
+        }
+        self.explicit_alloc_word(rec, c, l)
+    }
+
+    /// The same without a look at what is hidden: the caller has shown it, or nothing is.
+    #[inline]
+    pub(crate) fn explicit_alloc_word(
+        &self,
+        rec: &CacheRec,
+        c: SpanClass,
+        l: Layout,
+    ) -> Option<(NonNull<u8>, bool)> {
         let modes = self.modes.any();
         if modes && let Some(block) = self.guarded(rec, c) {
             return Some(block);
@@ -327,6 +347,9 @@ impl<B: Backend> Inner<B> {
                     self.debug_take(c, p);
                 }
                 return Some((p, mag.flags.get() & ZEROED != 0));
+            }
+            if self.profile.rate() != 0 && !rec.sampling.get() {
+                return self.profile_alloc(rec, c, l);
             }
             self.explicit_refill(rec, c).ok()?;
         }
@@ -354,7 +377,7 @@ impl<B: Backend> Inner<B> {
     /// A free of a block wherever it belongs; `class` is the one that its layout says.
     pub(crate) fn explicit_free(&self, rec: &CacheRec, entry: Entry, p: NonNull<u8>, class: u8) {
         let mag = &rec.mags[span_class(class).index()];
-        if entry.key() != mag.key.get() {
+        if entry.low() != mag.key.get() {
             return self.explicit_free_elsewhere(rec, entry, p, class);
         }
         let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
@@ -368,6 +391,7 @@ impl<B: Backend> Inner<B> {
 
     /// Gives back all that a cache has borrowed.
     pub(crate) fn explicit_flush(&self, rec: &CacheRec) {
+        self.disarm_all(rec);
         self.flush_combined(rec);
         if let Some(side) = self.side(Kind::Explicit) {
             for class in 1..CLASSES as u8 {

@@ -22,6 +22,15 @@ impl<B: Backend> Inner<B> {
     #[cold]
     #[inline(never)]
     pub(crate) fn gc_refill(&self, rec: &CacheRec, class: SpanClass) -> Result<(), MemError> {
+        self.profile_look(rec);
+        if rec.sampling.get() {
+            return self.profile_refill(rec, class);
+        }
+        self.gc_refill_shown(rec, class)
+    }
+
+    /// The same; nothing of the magazine is hidden.
+    pub(crate) fn gc_refill_shown(&self, rec: &CacheRec, class: SpanClass) -> Result<(), MemError> {
         let mag = &rec.mags[class.index()];
         if mag.bits.load(Relaxed) != 0 {
             return Ok(()); // ORDER: Relaxed (above) — one writer, this cache.
@@ -116,6 +125,9 @@ impl<B: Backend> Inner<B> {
         let index = mag.span.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
         if index == 0 {
             return;
+        }
+        if rec.sampling.get() {
+            self.profile_uncache(rec, class);
         }
         let span = self.spans.get(index);
         let bits = mag.bits.load(Relaxed); // ORDER: Relaxed — as above.
@@ -249,6 +261,9 @@ impl<B: Backend> Inner<B> {
         if rec.black.get() && now == rec.generation.get() {
             self.colour(span, 0, 1);
         }
+        if self.profile.rate() != 0 {
+            self.profile_large(rec, Kind::Gc, span.base(), size as usize);
+        }
         self.gc_put(span, class, now);
         let side = self.open_side(Kind::Gc)?;
         let ptr = NonNull::new(side.ptr(span.base()));
@@ -282,7 +297,8 @@ impl<B: Backend> Inner<B> {
                 continue;
             }
             let mag = &rec.mags[class];
-            let bits = mag.bits.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
+            // ORDER: Relaxed — one writer, this cache. What the profile hides is borrowed too.
+            let bits = mag.bits.load(Relaxed) | crate::profile::hidden(rec, class).0;
             if bits != 0 && mag.key.get() == rec.generation.get() && mag.flags.get() & COLOURED == 0
             {
                 let w = mag.word.load(Relaxed) as usize; // ORDER: Relaxed — as above.

@@ -83,6 +83,15 @@ impl GortAlloc {
         Self::heap().map_or_else(MemStats::default, Heap::mem_stats)
     }
 
+    /// Asks for a heap profile: one sample in so many bytes allocated, 0 = none, 1 = every object. Threads take it over when
+    /// they next miss. `GORT_MEMPROFILE_RATE` in the environment asks from the first allocation on. The profile is read
+    /// through [`Heap::for_each_sample`].
+    pub fn set_profile_rate(bytes: u64) {
+        if let Ok(heap) = process::PROCESS.make() {
+            heap.set_profile_rate(bytes);
+        }
+    }
+
     /// Bytes that may be used at `p`, at least those that were asked for; 0 for an address that is not a live block's.
     #[must_use]
     pub fn usable_size(p: *const u8) -> usize {

@@ -6,6 +6,7 @@ use crate::config::Kind;
 use crate::explicit::Ring;
 use crate::inner::{Inner, Pool};
 use crate::pages::PageAlloc;
+use crate::profile::Buckets;
 use crate::side::Grow;
 use crate::span::Special;
 use gort_fixalloc::FixAlloc;
@@ -18,6 +19,7 @@ pub(crate) struct Held<'a> {
     pool: Guard<'a, Pool>,
     setup: Guard<'a, ()>,
     quarantine: Guard<'a, Ring>,
+    profile: Guard<'a, Buckets>,
     centrals: [Guard<'a, Lists>; CLASSES],
     specials: Guard<'a, FixAlloc<Special>>,
     side: Option<(Guard<'a, Grow>, Guard<'a, PageAlloc>)>,
@@ -30,6 +32,7 @@ impl<B: Backend> Inner<B> {
     pub(crate) fn hold(&self) -> Held<'_> {
         let (pool, setup) = (self.pool.lock(), self.setup.lock());
         let quarantine = self.quarantine.hold();
+        let profile = self.profile.buckets.lock();
         let centrals = core::array::from_fn(|class| {
             // Locks of one rank: whoever holds one of them holds no other, so waiting for each in turn comes to an end.
             loop {
@@ -42,6 +45,6 @@ impl<B: Backend> Inner<B> {
         let specials = self.specials.lock();
         let side = self.side(Kind::Explicit).map(|s| (s.grow.lock(), s.pages.lock()));
         let (spans, persist) = (self.spans.hold(), self.persist.hold());
-        Held { pool, setup, quarantine, centrals, specials, side, spans, persist }
+        Held { pool, setup, quarantine, profile, centrals, specials, side, spans, persist }
     }
 }

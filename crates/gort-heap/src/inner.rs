@@ -9,6 +9,7 @@ use crate::central::Central;
 use crate::class::{CLASSES, SPAN_CLASSES};
 use crate::config::{HeapConfig, Hooks, Kind};
 use crate::explicit::{Modes, Quarantine};
+use crate::profile::Profile;
 use crate::record::CacheRec;
 use crate::side::Side;
 use crate::span::Special;
@@ -74,6 +75,7 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) large: [Large; 2],
     pub(crate) modes: Modes,
     pub(crate) quarantine: Quarantine,
+    pub(crate) profile: Profile,
     /// Most bytes in spans and behind free pages; soft.
     pub(crate) limit: AtomicU64,
     cfg: HeapConfig,
@@ -162,6 +164,7 @@ impl<B: Backend> Inner<B> {
             large: [Large::default(), Large::default()],
             modes: Modes::default(),
             quarantine: Quarantine::new(),
+            profile: Profile::new(),
             limit: AtomicU64::new(u64::MAX),
             cfg,
         };

@@ -82,16 +82,19 @@
 //! - GLOBAL-3 A block of the global allocator is a live slot or span of the process's heap that fits its layout.
 //! - GLOBAL-4 What a fork stops is started again by the thread that forked, in both processes.
 //! - GLOBAL-5 A setting in the environment that is not understood ends the process at its first allocation.
+//! - PROFILE-1 What the profile hides of a magazine is shown while anybody works on it; its table stays as long as the record.
+//! - PROFILE-2 Buckets are written before they are linked, and stay.
+//! - PROFILE-3 A stack walker is a function of its type, and the unwinder is the one that the program carries.
 //! - HOOKS-1 The heap never looks behind a hook's `ctx`; who sets it promises that calls may come from any thread.
 //!
 //! # Locks
-//! `heap.pool` (0) < `heap.setup` (1) < `heap.quarantine` (2) < `heap.central` (4) < `heap.specials` (5) < `heap.grow` (6) < `heap.pages` (8) <
+//! `heap.pool` (0) < `heap.setup` (1) < `heap.quarantine` (2) < `heap.profile` (3) < `heap.central` (4) < `heap.specials` (5) < `heap.grow` (6) < `heap.pages` (8) <
 //! `heap.spans` (9), then those of gort-fixalloc and gort-sys. The lock bit of a span's specials is a leaf. `take`, and
 //! `alloc` and `dealloc` when they hit, take none. Only `heap.grow` is held over a system call that maps.
 //!
 //! # Read in this order
 //! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → [`global`] → `protocol` → `span` → `spans` → `central` →
-//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`scavenger`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`check`]
+//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`scavenger`] → [`profile`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`check`]
 
 pub mod cache;
 mod central;
@@ -112,6 +115,7 @@ pub mod memstats;
 pub mod object;
 pub mod pace;
 mod pages;
+pub mod profile;
 mod protocol;
 mod record;
 mod scavenge;

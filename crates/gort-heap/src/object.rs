@@ -114,7 +114,7 @@ impl<B: Backend> Heap<B> {
             let mag = &rec.mags[class];
             // ORDER: Relaxed, both — as above.
             mag.span.load(Relaxed) == object.span
-                && mag.bits.load(Relaxed) & bit != 0
+                && (mag.bits.load(Relaxed) | crate::profile::hidden(rec, class).0) & bit != 0
                 && mag.word.load(Relaxed) as usize == w
         });
         if borrowed || span.state().generation() != generation { None } else { Some(object) }

@@ -6,6 +6,7 @@
 use crate::class::{COARSE_STEPS, FINE_STEPS, SPAN_CLASSES};
 use crate::config::Kind;
 use crate::pages::PageCache;
+use crate::profile::Arms;
 use crate::spans::STASH;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::{null, null_mut};
@@ -72,6 +73,10 @@ pub(crate) struct CacheRec {
     pub(crate) pooled: Cell<bool>,
     /// Its owner is in the middle of more than a pop or a push; after a fork nobody could put that in order.
     pub(crate) busy: Cell<bool>,
+    /// The heap profile is on here, so parts of the magazines may be hidden.
+    pub(crate) sampling: Cell<bool>,
+    /// What is hidden; null until the profile is first on.
+    pub(crate) arms: AtomicPtr<Arms>,
     /// Slots borrowed and given back, by span class.
     pub(crate) taken: [AtomicU64; SPAN_CLASSES],
     pub(crate) returned: [AtomicU64; SPAN_CLASSES],
@@ -133,6 +138,8 @@ impl CacheRec {
             process: Cell::new(false),
             pooled: Cell::new(false),
             busy: Cell::new(false),
+            sampling: Cell::new(false),
+            arms: AtomicPtr::new(null_mut()),
             taken: [const { AtomicU64::new(0) }; SPAN_CLASSES],
             returned: [const { AtomicU64::new(0) }; SPAN_CLASSES],
             bytes: AtomicU64::new(0),

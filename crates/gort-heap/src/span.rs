@@ -17,6 +17,7 @@
 
 use crate::class::SpanClass;
 use crate::config::{DropFn, Kind};
+use crate::profile::Bucket;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Where a span is in its life.
@@ -125,6 +126,8 @@ pub(crate) struct Special {
     pub(crate) obj: usize,
     pub(crate) f: Option<DropFn>,
     pub(crate) state: SpecialState,
+    /// Of a sample.
+    pub(crate) bucket: *const Bucket,
 }
 
 /// Life of a special.
@@ -136,6 +139,8 @@ pub(crate) enum SpecialState {
     Queued,
     /// The glue ran; the next sweep frees the slot.
     Done,
+    /// Not glue: a sample of the heap profile, which goes with its object.
+    Sampled,
 }
 
 impl Span {

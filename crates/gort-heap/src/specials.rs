@@ -36,7 +36,7 @@ impl<'a> SpecialsGuard<'a> {
         }
     }
 
-    fn push(&mut self, special: *mut Special) {
+    pub(crate) fn push(&mut self, special: *mut Special) {
         // SAFETY: SPECIAL-1 — the caller's own special, not in any list.
         unsafe { (*special).next = self.head };
         self.head = special;
@@ -46,7 +46,7 @@ impl<'a> SpecialsGuard<'a> {
         let mut at = self.head;
         // SAFETY: SPECIAL-1 — list members live while they are in it, and the list is locked.
         while let Some(s) = unsafe { at.as_mut() } {
-            if s.obj == obj {
+            if s.obj == obj && s.state != SpecialState::Sampled {
                 return Some(s);
             }
             at = s.next;
@@ -93,6 +93,7 @@ impl<B: Backend> Inner<B> {
             obj,
             f: Some(f),
             state: SpecialState::Live,
+            bucket: core::ptr::null(),
         };
         // SAFETY: FIX-C — a record of that type, ours alone.
         unsafe { special.write(value) };

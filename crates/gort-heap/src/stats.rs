@@ -8,6 +8,7 @@ use crate::class::{CLASSES, PAGE, SpanClass, class_size};
 use crate::config::Kind;
 use crate::heap::Heap;
 use crate::inner::kind_index;
+use crate::profile::hidden;
 use crate::record::CacheRec;
 use crate::span::State;
 use core::fmt;
@@ -99,10 +100,11 @@ impl ClassStats {
 /// Free slots that a cache has borrowed, one span class.
 fn on_loan(rec: &CacheRec, class: usize) -> (u64, u64) {
     let mag = &rec.mags[class];
+    let (bits, base) = hidden(rec, class);
     // ORDER: Relaxed, all — counters with one writer each.
-    let bits = u64::from(mag.bits.load(Relaxed).count_ones());
-    let array = (mag.top.load(Relaxed) as usize).wrapping_sub(mag.lo.load(Relaxed) as usize)
-        / size_of::<usize>();
+    let base = if base.is_null() { mag.lo.load(Relaxed) } else { base };
+    let bits = u64::from((bits | mag.bits.load(Relaxed)).count_ones());
+    let array = (mag.top.load(Relaxed) as usize).wrapping_sub(base as usize) / size_of::<usize>();
     (bits, array as u64)
 }
 

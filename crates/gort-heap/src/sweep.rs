@@ -77,6 +77,20 @@ impl<B: Backend> Inner<B> {
                         keep[w] |= bit;
                         true
                     }
+                    SpecialState::Sampled => {
+                        // ORDER: Relaxed — marks are final.
+                        let marked =
+                            side.mark_word(page, w).is_some_and(|m| m.load(Relaxed) & bit != 0);
+                        if !marked {
+                            // SAFETY: PROFILE-2 — buckets stay.
+                            if let Some(bucket) = unsafe { s.bucket.as_ref() } {
+                                bucket.count_free();
+                            }
+                            s.due = done;
+                            done = s;
+                        }
+                        marked
+                    }
                     SpecialState::Done => {
                         s.due = done;
                         done = s;

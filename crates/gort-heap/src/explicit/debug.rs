@@ -4,6 +4,7 @@ use super::modes::JUNK_BIT;
 use crate::class::{PAGE, SpanClass};
 use crate::config::Kind;
 use crate::inner::Inner;
+use crate::profile::hidden;
 use crate::side::Side;
 use crate::span::Span;
 use core::ptr::NonNull;
@@ -43,7 +44,7 @@ impl<B: Backend> Inner<B> {
                 let mag = &rec.mags[span.class().index()];
                 mag.span.load(Relaxed) == span.index()
                     && usize::from(mag.word.load(Relaxed)) == w
-                    && mag.bits.load(Relaxed) & bit != 0
+                    && (mag.bits.load(Relaxed) | hidden(rec, span.class().index()).0) & bit != 0
             })
             || self.quarantine.has(span.base() + i * span.class().size())
     }

@@ -58,6 +58,10 @@ impl<B: Backend> Inner<B> {
         class: u8,
     ) {
         let Some(side) = self.side(Kind::Explicit) else { return };
+        let mut entry = entry;
+        if (rec.sampling.get() || entry.sampled()) && self.profile_free(rec, &mut entry, p, class) {
+            return;
+        }
         if entry.guarded() {
             return self.free_guarded(side, entry, p, class);
         }

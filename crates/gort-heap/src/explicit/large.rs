@@ -37,6 +37,9 @@ impl<B: Backend> Inner<B> {
         add(&rec.bytes, size);
         let zeroed = span.needzero.load(Relaxed) == 0; // ORDER: Relaxed — ours alone.
         let side = self.open_side(Kind::Explicit)?;
+        if self.profile.rate() != 0 {
+            self.profile_large(rec, Kind::Explicit, span.base(), size as usize);
+        }
         NonNull::new(side.ptr(span.base())).map(|p| (p, zeroed)).ok_or(MemError::os(
             MemOp::Order,
             l.size(),

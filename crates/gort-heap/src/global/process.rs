@@ -106,6 +106,7 @@ impl Process {
                     )?;
                 }
                 heap.inner().modes.set(asked);
+                heap.inner().profile.set_rate(settings.profile_rate);
                 // SAFETY: GLOBAL-1 — the state is MAKING: nobody else is here.
                 unsafe { (*self.heap.get()).write(heap) };
                 Ok(())
@@ -165,6 +166,7 @@ impl Lease {
         // SAFETY: H-14 — records live as long as their heap, and that is the process's.
         let rec: &'static CacheRec = unsafe { rec.as_ref() };
         crate::explicit::equip(rec, side);
+        inner.profile_look(rec);
         let lent = usize::from(core::ptr::eq(word, word::DEAD.record()));
         if lent == 0 {
             rec.process.set(true);

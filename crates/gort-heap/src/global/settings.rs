@@ -11,6 +11,8 @@ use gort_sys::process::env;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) modes: Asked,
+    /// Bytes per sample of the heap profile, 0 = off.
+    pub(super) profile_rate: u64,
 }
 
 #[cold]
@@ -31,6 +33,15 @@ impl Settings {
         let text = env(name).unwrap_or_default();
         let modes =
             Asked::parse(text).unwrap_or_else(|word| wrong(name, text, word, Asked::GRAMMAR));
-        Self { modes }
+        Self { modes, profile_rate: Self::number(c"GORT_MEMPROFILE_RATE") }
+    }
+
+    /// A whole number, 0 if nothing is said.
+    fn number(name: &CStr) -> u64 {
+        let text = env(name).unwrap_or_default();
+        text.iter().fold(0u64, |n, b| match b {
+            b'0'..=b'9' => n.saturating_mul(10).saturating_add(u64::from(b - b'0')),
+            _ => wrong(name, text, text, "a whole number of bytes"),
+        })
     }
 }

@@ -70,9 +70,10 @@ impl<B: Backend> Inner<B> {
 
     /// Puts a record into the pool, for the next owner: flushed, or with what it has borrowed.
     pub(crate) fn close_record(&self, rec: NonNull<CacheRec>) {
-        let mut pool = self.pool.lock();
         // SAFETY: H-14 — the caller owned the record until now.
         let r = unsafe { rec.as_ref() };
+        self.profile_stop(r);
+        let mut pool = self.pool.lock();
         let head = &mut pool.free[kind_index(r.kind.get())];
         r.next_free.set(*head);
         *head = rec.as_ptr();

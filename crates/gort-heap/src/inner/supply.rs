@@ -127,6 +127,10 @@ impl<B: Backend> Inner<B> {
     /// The same; `bare`: nothing is behind the pages any more.
     pub(crate) fn release_span_as(&self, span: &Span, kind: Kind, bare: bool) {
         let Some(side) = self.side(kind) else { return };
+        // ORDER: Relaxed — nobody but the caller can reach the span.
+        if span.specials.load(Ordering::Relaxed) != 0 {
+            self.forget_all(span);
+        }
         let (page, pages) = (side.page_of(span.base()), span.pages());
         let generation = span.state().generation().wrapping_add(1);
         // ORDER: Release — a late giver that reads the new generation sees a span that is not its own any more.
