@@ -5,6 +5,7 @@
 //! it may wait for the cycle's end, in small steps and for a bounded time.
 
 use core::time::Duration;
+use std::time::Instant;
 
 use crate::Mutator;
 use crate::error::AllocError;
@@ -14,7 +15,9 @@ use crate::shared::Shared;
 /// Bytes that a context lends itself before it tells the common account.
 const QUANTUM: u64 = 32 << 10;
 /// Bytes that an assisting task scans at least.
-const ASSIST: u64 = 64 << 10;
+pub(crate) const ASSIST: u64 = 64 << 10;
+/// Bytes that it scans at most before it goes on: the bound of an allocation's debt, about a millisecond.
+const MOST: u64 = 1 << 20;
 /// How long a safepoint may wait for a cycle that was outrun: this, when the heap is a quarter larger than its
 /// goal, and ten times as long when it is twice as large.
 const PAY: Duration = Duration::from_millis(2);
@@ -37,13 +40,16 @@ pub(crate) fn account(mu: &Mutator) {
     // SAFETY: CTX-1 — through the guard; the reference ends here.
     let taken = unsafe { ctx.cache() }.bytes_taken();
     let fresh = taken - ctx.accounted.replace(taken);
-    match s.pacer.add(fresh) {
+    let verdict = s.pacer.add(fresh);
+    // What the background has scanned pays first. One allocation's debt is bounded; what nobody pays is forgiven.
+    let owed = s.pacer.owed(fresh);
+    let scanned = if owed > 0 { scan(mu, owed.clamp(ASSIST, MOST)) } else { 0 };
+    match verdict {
         Verdict::Quiet => {}
         Verdict::Trigger => s.coordinator.trigger(s),
         Verdict::OverGoal(over) => {
             s.coordinator.trigger(s);
-            // A little beyond the goal the worker alone is the cheaper one: it shares no cache lines.
-            if over > s.pacer.goal() / 8 && scan(mu) < ASSIST {
+            if over > s.pacer.goal() / 8 && scanned < ASSIST {
                 // Nothing to scan just now: the debt is due at the next safepoint. A value of
                 // `expected` that no order has makes it take the slow path.
                 ctx.debt.set(ctx.debt.get().saturating_add(fresh as usize));
@@ -54,7 +60,7 @@ pub(crate) fn account(mu: &Mutator) {
 }
 
 /// Scans published grey objects, as a worker would. Bytes that were scanned.
-pub(crate) fn scan(mu: &Mutator) -> u64 {
+pub(crate) fn scan(mu: &Mutator, bytes: u64) -> u64 {
     let s = mu.shared();
     // Before every context has the barrier on, nothing may turn black.
     if !s.coordinator.may_mark() {
@@ -64,10 +70,12 @@ pub(crate) fn scan(mu: &Mutator) -> u64 {
         s.grey.want();
         return 0;
     }
-    let mut marker = Marker::new(s);
-    marker.assist(ASSIST);
-    s.assisted(&marker);
-    marker.scanned_bytes()
+    let start = Instant::now();
+    let scanned = Marker::new(s).assist(bytes);
+    let time = start.elapsed();
+    s.pacer.assisted(time.as_nanos() as u64);
+    s.stats.assisted(scanned, time);
+    scanned
 }
 
 /// Pays at a safepoint: if the heap is far beyond its goal, waits a little for the cycle.
@@ -94,6 +102,8 @@ fn due(s: &Shared) -> Duration {
     let (live, goal) = (s.pacer.live(), s.pacer.goal());
     let over = live.saturating_sub(goal);
     match s.coordinator.is_asked() {
+        // A collector that has had its share asks for nothing more.
+        _ if s.pacer.is_limiting() => Duration::ZERO,
         true if over > goal => PAY * 10,
         true if over > goal / 4 => PAY,
         _ => Duration::ZERO,

@@ -29,7 +29,7 @@ use crate::{Gc, Mutator, Root, Trace};
 static TABLE: Rank = Rank { layer: layer::GC, n: 6, name: "gc.cleanups" };
 static JOB: Rank = Rank { layer: layer::GC, n: 7, name: "gc.cleanup" };
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// One cleanup; its job is taken by whoever runs or stops it.
 struct Entry {
@@ -85,6 +85,12 @@ impl Cleanups {
         // ORDER: Relaxed — a number.
         self.queued.fetch_add(due.len() as u64, Ordering::Relaxed);
         self.queue.lock().extend(due);
+    }
+
+    /// A job of the collector's own, run like a cleanup.
+    pub(crate) fn enqueue(self: &Arc<Self>, job: Job) {
+        self.queue.lock().push_back(Arc::new(Entry { job: Lock::new(&JOB, Some(job)) }));
+        self.kick();
     }
 
     /// Starts a task if something is due and there are few.

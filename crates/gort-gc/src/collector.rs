@@ -98,6 +98,13 @@ impl Collector {
         old
     }
 
+    /// Sets the smallest heap in bytes (`Config::min_heap`) and returns the old one.
+    pub fn set_min_heap(&self, bytes: u64) -> u64 {
+        let old = self.shared().pacer.set_floor(bytes);
+        self.shared().replan();
+        old
+    }
+
     /// Switches the line for each cycle on or off, and returns what it was.
     pub fn set_gctrace(&self, on: bool) -> bool {
         // ORDER: Relaxed — a switch of its own.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Mutant;
 use crate::host::{ThreadHost, WorkerHost};
+use crate::pressure::OnPressure;
 
 /// Settings of a collector.
 #[derive(Clone, Debug)]
@@ -12,8 +13,17 @@ pub struct Config {
     /// How much the heap may grow over what is alive before a cycle has to end, in percent (`GOGC`, 100);
     /// `None`: no cycle because of growth.
     pub gc_percent: Option<u32>,
-    /// Bytes of the whole heap that cycles try to stay below (`GOMEMLIMIT`).
+    /// The smallest heap, in bytes of objects at 100 percent (Go: always 4 MiB): no cycle begins below it. A larger one spares
+    /// small programs their first cycles.
+    pub min_heap: u64,
+    /// Bytes of the whole heap that cycles try to stay below (`GOMEMLIMIT`). Counts all of it: in the process-wide collector
+    /// also what `GortAlloc` serves.
     pub memory_limit: Option<u64>,
+    /// Whether allocations fail (with `AllocError::Limit`; `alloc` panics) when less than a sixteenth of the memory limit is left
+    /// after a cycle, instead of running cycle after cycle.
+    pub limit_is_error: bool,
+    /// Called when less than an eighth of the memory limit is left after a cycle.
+    pub on_pressure: Option<OnPressure>,
     /// Bytes of objects beyond which allocation fails.
     pub hard_limit: Option<u64>,
     /// How long `Mutator::reserve` waits at the hard limit.
@@ -34,7 +44,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             gc_percent: Some(100),
+            min_heap: crate::pace::FLOOR,
             memory_limit: None,
+            limit_is_error: false,
+            on_pressure: None,
             hard_limit: None,
             max_wait: Duration::from_millis(100),
             gctrace: false,

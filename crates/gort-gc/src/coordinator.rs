@@ -219,7 +219,7 @@ impl Coordinator {
         let forced = self.wanted.load(Ordering::SeqCst) >= number;
         // ORDER: Relaxed — hints.
         self.busy.store(true, Ordering::Relaxed);
-        let result = cycle::run(s, number, pause);
+        let result = cycle::run(s, pause);
         // Requests that came while it ran were made under the old plan.
         // ORDER: Relaxed — an allocation asks again if need be.
         self.triggered.store(false, Ordering::Relaxed);

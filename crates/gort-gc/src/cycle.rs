@@ -19,10 +19,10 @@
 use core::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::Mutant;
 use crate::handshake::{Mode, Order};
 use crate::mark::Marker;
 use crate::shared::Shared;
+use crate::{Mutant, pressure};
 
 /// The collector shuts down: the cycle is given up. Nothing is freed any more, so its state does not matter.
 #[derive(Debug)]
@@ -64,7 +64,11 @@ pub(crate) struct Report {
     pub(crate) mark: Duration,
     pub(crate) h3: Duration,
     pub(crate) work: Duration,
+    pub(crate) assist: Duration,
 }
+
+/// Quanta of marking between two looks at how the cycle goes.
+const REVISE: u32 = 16;
 
 /// All contexts have the barrier on.
 struct BarrierOn;
@@ -73,10 +77,10 @@ struct Marked;
 /// Nobody shades any more.
 struct BarrierOff;
 
-/// Runs a cycle up to the flip; [`finish_sweep`] is the rest. `number` is the cycle's, from 1.
-pub(crate) fn run(s: &Shared, number: u64, pause: &mut dyn Pause) -> Result<Report, Stopped> {
+/// Runs a cycle up to the flip; [`finish_sweep`] is the rest.
+pub(crate) fn run(s: &Shared, pause: &mut dyn Pause) -> Result<Report, Stopped> {
     finish_sweep(s, pause)?;
-    let mut cycle = Cycle::new(s, number, pause);
+    let mut cycle = Cycle::new(s, pause);
     let on = cycle.barrier_on()?;
     let marked = cycle.mark(on)?;
     let off = cycle.barrier_off(marked)?;
@@ -85,18 +89,16 @@ pub(crate) fn run(s: &Shared, number: u64, pause: &mut dyn Pause) -> Result<Repo
 
 struct Cycle<'c> {
     s: &'c Shared,
-    number: u64,
     pause: &'c mut dyn Pause,
     marker: Marker<'c>,
     report: Report,
-    /// The account when the cycle began, and when objects began to be born black.
-    taken_at_start: u64,
+    /// The account when objects began to be born black.
     taken_at_black: u64,
     noscan_at_start: u64,
 }
 
 impl<'c> Cycle<'c> {
-    fn new(s: &'c Shared, number: u64, pause: &'c mut dyn Pause) -> Self {
+    fn new(s: &'c Shared, pause: &'c mut dyn Pause) -> Self {
         let report = Report {
             at_start: s.pacer.live(),
             goal: s.pacer.goal(),
@@ -105,14 +107,13 @@ impl<'c> Cycle<'c> {
             ..Report::default()
         };
         let taken = s.pacer.taken();
-        s.take_found();
+        s.work.reset();
+        s.pacer.begin(1);
         Self {
             s,
-            number,
             pause,
             marker: Marker::new(s),
             report,
-            taken_at_start: taken,
             taken_at_black: taken,
             noscan_at_start: s.sum(|c| &c.noscan_bytes),
         }
@@ -204,8 +205,16 @@ impl<'c> Cycle<'c> {
         let start = Instant::now();
         let mut turn = 0;
         loop {
-            let pause = &mut *self.pause;
-            self.marker.drain(|| pause.pause(Point::Mark))?;
+            let (s, pause) = (self.s, &mut *self.pause);
+            let roots = s.roots.bytes();
+            let mut quanta = 0u32;
+            self.marker.drain(|| {
+                if quanta.is_multiple_of(REVISE) {
+                    s.pacer.revise(s.work.scanned(), roots);
+                }
+                quanta += 1;
+                pause.pause(Point::Mark)
+            })?;
             if let Some(pushed) = self.s.grey.drained() {
                 self.report.work += start.elapsed();
                 return Ok(pushed);
@@ -222,7 +231,7 @@ impl<'c> Cycle<'c> {
         let noscan = s.sum(|c| &c.noscan_bytes) - self.noscan_at_start;
         let black = s.pacer.taken() - self.taken_at_black;
         self.report.at_end = s.pacer.live();
-        self.report.marked = self.marker.found_bytes() + s.take_found() + noscan + black;
+        self.report.marked = s.work.found() + noscan + black;
         let order = self.publish(Mode::BLACK);
         wait_passed(s, order, "H3", self.pause)?;
         self.report.h3 = start.elapsed();
@@ -233,10 +242,13 @@ impl<'c> Cycle<'c> {
     /// they sweep themselves. Nobody waits here: the next cycle does.
     fn flip(mut self, _: BarrierOff) -> Report {
         let s = self.s;
-        let during = s.pacer.taken() - self.taken_at_start;
         let generation = s.heap.advance_sweepgen();
         s.g.publish(generation, Mode::IDLE);
-        s.pacer.learn(self.number, self.report.marked, during, s.roots.bytes(), s.overhead());
+        self.report.assist = Duration::from_nanos(s.pacer.assist_ns());
+        let ns = (self.report.h1 + self.report.mark).as_nanos() as u64;
+        let (marked, room) = (self.report.marked, s.room());
+        s.pacer.learn(marked, s.work.scanned(), s.roots.bytes(), ns, room);
+        pressure::look(s, marked, room);
         core::mem::take(&mut self.report)
     }
 
@@ -262,6 +274,7 @@ pub(crate) fn finish_sweep(s: &Shared, pause: &mut dyn Pause) -> Result<(), Stop
             pause.pause(Point::Sweep)?;
         }
     }
+    s.pacer.swept();
     s.dead.kick(s);
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! | field | Go | here |
 //! |---|---|---|
 //! | `#+#+# ms clock` | two stop-the-world phases round the marking | the waits of H1 and H3 round the marking; nobody stops |
-//! | `#+#/#/#+# ms cpu` | the same; assist, background, idle time | assist and idle time are 0, handshakes cost no processor |
+//! | `#+#/#/#+# ms cpu` | the same; assist, background, idle time | idle time is 0, handshakes cost no processor |
 //! | `2%` | processor time of the collector since start | the coordinator's marking time |
 //! | `MB stacks` | scanned stacks | always 0: stacks are not scanned |
 //! | `MB globals` | scanned globals | the root table |
@@ -28,10 +28,11 @@ fn line(number: u64, r: &Report, busy: Duration, elapsed: Duration, cpus: usize)
     let share = busy.as_secs_f64() / (elapsed.as_secs_f64() * cpus as f64).max(1e-9) * 100.0;
     let mb = |bytes: u64| bytes >> 20;
     let (h1, mark, h3, work) = (ms(r.h1), ms(r.mark), ms(r.h3), ms(r.work));
+    let assist = ms(r.assist);
     let mut line = String::with_capacity(160);
     let _ = writeln!(
         line,
-        "gc {number} @{:.3}s {share:.0}%: {h1}+{mark}+{h3} ms clock, 0+0/{work}/0+0 ms cpu, {}->{}->{} MB, {} MB goal, \
+        "gc {number} @{:.3}s {share:.0}%: {h1}+{mark}+{h3} ms clock, 0+{assist}/{work}/0+0 ms cpu, {}->{}->{} MB, {} MB goal, \
          0 MB stacks, {} MB globals, {cpus} P{}",
         r.started.as_secs_f64(),
         mb(r.at_start),
@@ -72,11 +73,12 @@ mod tests {
             mark: Duration::from_micros(3400),
             h3: Duration::from_micros(6),
             work: Duration::from_millis(20),
+            assist: Duration::from_micros(1500),
             ..Report::default()
         };
         assert_eq!(
             line(7, &r, Duration::from_millis(10), Duration::from_millis(250), 2),
-            "gc 7 @0.318s 2%: 0.011+3.4+0.006 ms clock, 0+0/20/0+0 ms cpu, 18->20->9 MB, 18 MB goal, \
+            "gc 7 @0.318s 2%: 0.011+3.4+0.006 ms clock, 0+1.5/20/0+0 ms cpu, 18->20->9 MB, 18 MB goal, \
              0 MB stacks, 0 MB globals, 2 P (forced)\n"
         );
     }

@@ -63,12 +63,12 @@
 //!
 //! # Locks
 //! `gc.default`/`gc.graves` (0) < `gc.contexts` (1) < `gc.waiters` (2) < `gc.roots` (4) < `gc.weak` (5) < `gc.cleanups` (6) <
-//! `gc.cleanup` (7) < `gc.stats` (8), all
+//! `gc.cleanup` (7) < `gc.stats` (8) < `gc.pace` (9), all
 //! before the heap's; `gc.dead` is a leaf of the heap's layer, because sweepers take it. None is taken by a fast path.
 //!
 //! # Read in this order
 //! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `mark` → `roots` →
-//! `coordinator` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
+//! `coordinator` → `pace` → `limiter` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
 //! `weak`, `cleanup`, `root_cell`
 
 // The derives name this crate by its own name, also inside of it.
@@ -123,6 +123,8 @@ mod latch;
 #[cfg(not(loom))]
 mod leaf;
 #[cfg(not(loom))]
+mod limiter;
+#[cfg(not(loom))]
 mod map;
 #[cfg(not(loom))]
 mod mark;
@@ -131,11 +133,15 @@ mod mutant;
 #[cfg(not(loom))]
 mod mutator;
 #[cfg(not(loom))]
+mod pace;
+#[cfg(not(loom))]
 mod pacer;
 #[cfg(not(loom))]
 mod packed;
 #[cfg(not(loom))]
 mod policy;
+#[cfg(not(loom))]
+mod pressure;
 #[cfg(not(loom))]
 mod process;
 #[cfg(not(loom))]
@@ -182,9 +188,10 @@ pub use crate::{
     mutator::Mutator,
     packed::{GcPacked, GcStr},
     policy::{ClosedLoop, Reading},
+    pressure::{OnPressure, Pressure},
     process::{
         collect, configure, default_collector, existing, pin, set_gc_percent, set_gctrace,
-        set_memory_limit, stats,
+        set_memory_limit, set_min_heap, stats,
     },
     root::Root,
     root_cell::RootCell,

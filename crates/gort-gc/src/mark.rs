@@ -10,7 +10,7 @@
 use core::mem;
 use core::ptr::NonNull;
 
-use crate::atomic::Ordering;
+use crate::atomic::{AtomicU64, Ordering};
 use crate::grey::{Block, Grey, Scanner};
 use crate::shared::Shared;
 
@@ -29,23 +29,58 @@ pub(crate) struct Marker<'s> {
     /// From the stack, about to be scanned.
     ahead: [Option<Grey>; AHEAD],
     next: usize,
+    /// Bytes since they were last told.
     scanned: u64,
     noscan: u64,
+    /// Whether what is scanned pays for allocations.
+    earns: bool,
+}
+
+/// What all scanners found in this cycle.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    scanned: AtomicU64,
+    noscan: AtomicU64,
+}
+
+impl Work {
+    /// Bytes of objects scanned.
+    pub(crate) fn scanned(&self) -> u64 {
+        // ORDER: Relaxed — a number for the pacer.
+        self.scanned.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of objects found alive.
+    pub(crate) fn found(&self) -> u64 {
+        // ORDER: Relaxed — as above.
+        self.scanned() + self.noscan.load(Ordering::Relaxed)
+    }
+
+    /// A cycle begins.
+    pub(crate) fn reset(&self) {
+        // ORDER: Relaxed, both — nobody scans.
+        self.scanned.store(0, Ordering::Relaxed);
+        self.noscan.store(0, Ordering::Relaxed);
+    }
 }
 
 impl<'s> Marker<'s> {
     pub(crate) fn new(shared: &'s Shared) -> Self {
-        Self { shared, stack: Vec::new(), ahead: [None; AHEAD], next: 0, scanned: 0, noscan: 0 }
+        let (stack, ahead) = (Vec::new(), [None; AHEAD]);
+        Self { shared, stack, ahead, next: 0, scanned: 0, noscan: 0, earns: true }
     }
 
-    /// Bytes of the objects that were scanned.
-    pub(crate) fn scanned_bytes(&self) -> u64 {
-        self.scanned
-    }
-
-    /// Bytes of objects that this scanner found alive.
-    pub(crate) fn found_bytes(&self) -> u64 {
-        self.scanned + self.noscan
+    /// Tells what was found since the last time; bytes scanned.
+    fn tell(&mut self) -> u64 {
+        let (scanned, noscan) = (mem::take(&mut self.scanned), mem::take(&mut self.noscan));
+        let work = &self.shared.work;
+        // ORDER: Relaxed, both — numbers for the pacer.
+        work.scanned.fetch_add(scanned, Ordering::Relaxed);
+        work.noscan.fetch_add(noscan, Ordering::Relaxed);
+        if self.earns {
+            self.shared.pacer.earn(scanned);
+        }
+        scanned
     }
 
     /// Turns a white object grey.
@@ -69,7 +104,9 @@ impl<'s> Marker<'s> {
     pub(crate) fn drain<E>(&mut self, mut rest: impl FnMut() -> Result<(), E>) -> Result<(), E> {
         let scanner = self.shared.grey.enter();
         loop {
-            if !self.quantum(QUANTUM) && !self.fetch(&scanner) {
+            let more = self.quantum(QUANTUM);
+            self.tell();
+            if !more && !self.fetch(&scanner) {
                 return Ok(());
             }
             if self.stack.len() >= SHARE && self.shared.grey.is_wanted() {
@@ -84,11 +121,13 @@ impl<'s> Marker<'s> {
         }
     }
 
-    /// Scans about `bytes` and puts what is left back into the queue.
-    pub(crate) fn assist(&mut self, bytes: u64) {
+    /// Scans about `bytes` and puts what is left back into the queue; bytes scanned.
+    pub(crate) fn assist(&mut self, bytes: u64) -> u64 {
+        self.earns = false;
         let scanner = self.shared.grey.enter();
         while self.scanned < bytes && (self.quantum(64) || self.fetch(&scanner)) {}
         self.give_back();
+        self.tell()
     }
 
     fn give_back(&mut self) {

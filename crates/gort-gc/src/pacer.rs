@@ -1,71 +1,33 @@
-//! When a cycle begins, and how far the heap may grow: numbers in, numbers out.
+//! The account of a collector: bytes lent, bytes owed, and the plan in force. The rules are in `pace` and `limiter`; here are
+//! the words that allocations look at, and the clock.
 //!
-//! ```text
-//! marked ----------------- trigger ------------- goal          bytes of objects
-//!        the program runs          a cycle runs
-//! ```
-//! * `goal = marked + (marked + roots) * percent / 100`, at least `4 MiB * percent / 100`; with a memory
-//!   limit at most what the limit leaves for objects.
-//! * `trigger = goal - runway`, between 70 % and 95 % of the way from `marked` to the goal. The runway is what
-//!   was allocated while the last four cycles ran, at most: so a cycle should end at the goal.
+//! `taken` counts the bytes that were lent to caches, ever. `live` is what the last cycle left plus what was taken since.
 //!
-//! The account: `taken` counts the bytes that were lent to caches, ever. `live` is what the last cycle left
-//! plus what was taken since.
+//! # Assists
+//! While marking goes on, a byte of allocation owes `ratio` bytes of scan work. What the background scans is credit that
+//! pays for it; only where the credit is used up does the allocating task scan. When the collector has had its share of
+//! the processors (`limiter`), nobody owes anything.
 
-use crate::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-/// `percent` for "off".
-const OFF: u64 = u64::MAX;
+use gort_sys::lock::Lock;
+use gort_sys::rank::{Rank, layer};
 
-/// The smallest goal at 100 percent.
-const MIN_GOAL: u64 = 4 << 20;
+use crate::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::limiter::Limiter;
+use crate::pace::{Done, Pace, Progress};
 
-/// What a plan is made from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts {
-    /// Bytes that the last cycle found alive.
-    pub(crate) marked: u64,
-    /// Bytes of the root table.
-    pub(crate) roots: u64,
-    /// `GOGC`; `None`: no cycle because of growth.
-    pub(crate) percent: Option<u32>,
-    /// Bytes that a memory limit leaves for objects; `u64::MAX` without one.
-    pub(crate) room: u64,
-    /// Bytes that the program allocates while a cycle runs.
-    pub(crate) runway: u64,
-}
+static PACE: Rank = Rank { layer: layer::GC, n: 9, name: "gc.pace" };
 
-/// Bytes of objects at which something happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    pub(crate) trigger: u64,
-    pub(crate) goal: u64,
-}
-
-/// The pacer's rule.
-pub(crate) fn plan(f: Facts) -> Plan {
-    let by_percent = match f.percent {
-        None => u64::MAX,
-        Some(percent) => {
-            let percent = u128::from(percent);
-            let growth = (u128::from(f.marked) + u128::from(f.roots)) * percent / 100;
-            let min = u128::from(MIN_GOAL) * percent / 100;
-            (u128::from(f.marked) + growth).max(min).min(u128::from(u64::MAX)) as u64
-        }
-    };
-    // A limit below what is alive asks for cycle after cycle; a sixteenth keeps the program going.
-    let by_limit = f.room.max(f.marked.saturating_add(f.marked / 16).saturating_add(64 << 10));
-    let goal = if f.room == u64::MAX { by_percent } else { by_percent.min(by_limit) };
-    let way = goal.saturating_sub(f.marked);
-    let from = f.marked + way / 10 * 7;
-    let to = f.marked + way / 20 * 19;
-    Plan { trigger: goal.saturating_sub(f.runway).clamp(from, to), goal }
-}
+/// Scan work that a cycle grants before the background's first credit.
+const GRANT: u64 = 256 << 10;
 
 /// The account and the plan in force.
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    percent: AtomicU64,
+    rules: Lock<Rules>,
+    started: Instant,
+    cpus: u64,
     limit: AtomicU64,
     /// Bytes lent to caches, ever.
     taken: AtomicU64,
@@ -77,7 +39,26 @@ pub(crate) struct Pacer {
     trigger_at: AtomicU64,
     goal_at: AtomicU64,
     goal: AtomicU64,
-    runways: [AtomicU64; 4],
+    /// Bytes of scan work that a byte owes, as the bits of a `f64`; 0 between cycles.
+    ratio: AtomicU64,
+    /// In two's complement.
+    credit: AtomicU64,
+    limiting: AtomicBool,
+    exhausted: AtomicBool,
+    /// Nanoseconds that tasks assisted: in this cycle, and not yet told to the limiter.
+    assist_ns: AtomicU64,
+    untold_ns: AtomicU64,
+}
+
+/// What the lock protects.
+#[derive(Debug)]
+struct Rules {
+    pace: Pace,
+    limiter: Limiter,
+    /// Bytes that a memory limit leaves for objects.
+    room: u64,
+    /// Workers' share of the processors while marking.
+    share: f64,
 }
 
 /// What an allocation learns from the account.
@@ -91,9 +72,18 @@ pub(crate) enum Verdict {
 }
 
 impl Pacer {
-    pub(crate) fn new(percent: Option<u32>, limit: Option<u64>) -> Self {
+    pub(crate) fn new(percent: Option<u32>, limit: Option<u64>, floor: u64, cpus: usize) -> Self {
+        let cpus = cpus.max(1) as u64;
+        let rules = Rules {
+            pace: Pace::new(percent, floor),
+            limiter: Limiter::new(0, cpus),
+            room: limit.map_or(u64::MAX, |limit| crate::pace::room(limit, 0, 0)),
+            share: 0.0,
+        };
         let pacer = Self {
-            percent: AtomicU64::new(percent.map_or(OFF, u64::from)),
+            rules: Lock::new(&PACE, rules),
+            started: Instant::now(),
+            cpus,
             limit: AtomicU64::new(limit.unwrap_or(u64::MAX)),
             taken: AtomicU64::new(0),
             base: AtomicU64::new(0),
@@ -101,9 +91,14 @@ impl Pacer {
             trigger_at: AtomicU64::new(0),
             goal_at: AtomicU64::new(0),
             goal: AtomicU64::new(0),
-            runways: [const { AtomicU64::new(0) }; 4],
+            ratio: AtomicU64::new(0),
+            credit: AtomicU64::new(0),
+            limiting: AtomicBool::new(false),
+            exhausted: AtomicBool::new(false),
+            assist_ns: AtomicU64::new(0),
+            untold_ns: AtomicU64::new(0),
         };
-        pacer.replan(0, 0);
+        pacer.publish(&pacer.rules.lock());
         pacer
     }
 
@@ -123,6 +118,53 @@ impl Pacer {
             Some(over) if over > 0 => Verdict::OverGoal(over),
             _ => Verdict::Trigger,
         }
+    }
+
+    /// Bytes of scan work that a task owes for `bytes` of allocation and the credit does not pay.
+    pub(crate) fn owed(&self, bytes: u64) -> u64 {
+        // ORDER: Relaxed — see above.
+        let ratio = f64::from_bits(self.ratio.load(Ordering::Relaxed));
+        if ratio == 0.0 || self.is_limiting() {
+            return 0;
+        }
+        let debt = (bytes as f64 * ratio).min(1e15) as u64;
+        // ORDER: Relaxed — see above.
+        let before = self.credit.fetch_sub(debt, Ordering::Relaxed).cast_signed();
+        let unpaid = debt.saturating_sub(before.max(0) as u64);
+        // What is not paid by credit is asked of the task, or forgiven: it must not weigh on the next one.
+        // ORDER: Relaxed — see above.
+        self.credit.fetch_add(unpaid, Ordering::Relaxed);
+        unpaid
+    }
+
+    /// The background scanned: it pays for allocations.
+    pub(crate) fn earn(&self, bytes: u64) {
+        // ORDER: Relaxed — see above.
+        self.credit.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A task assisted.
+    pub(crate) fn assisted(&self, ns: u64) {
+        // ORDER: Relaxed, both — see above.
+        self.assist_ns.fetch_add(ns, Ordering::Relaxed);
+        self.untold_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// Nanoseconds of assists in this cycle.
+    pub(crate) fn assist_ns(&self) -> u64 {
+        // ORDER: Relaxed — see above.
+        self.assist_ns.load(Ordering::Relaxed)
+    }
+
+    /// Whether the collector has had its share of the processors.
+    pub(crate) fn is_limiting(&self) -> bool {
+        // ORDER: Relaxed — see above.
+        self.limiting.load(Ordering::Relaxed)
+    }
+
+    /// Nanoseconds of the collector beyond its share, ever.
+    pub(crate) fn overflow_ns(&self) -> u64 {
+        self.rules.lock().limiter.overflow()
     }
 
     pub(crate) fn taken(&self) -> u64 {
@@ -146,49 +188,117 @@ impl Pacer {
         self.goal.load(Ordering::Relaxed)
     }
 
-    /// A marking ended: it found `marked` bytes; `during` bytes were allocated since it was triggered.
-    /// `black` of them were born black and so count as alive, and are in `marked`.
-    pub(crate) fn learn(&self, number: u64, marked: u64, during: u64, roots: u64, overhead: u64) {
+    /// Whether the last cycle left nearly nothing of the memory limit.
+    pub(crate) fn is_exhausted(&self) -> bool {
         // ORDER: Relaxed — see above.
-        self.runways[(number % 4) as usize].store(during, Ordering::Relaxed);
-        // ORDER: Relaxed — see above.
-        self.marked.store(marked, Ordering::Relaxed);
-        // ORDER: Relaxed — see above.
-        self.base.store(self.taken(), Ordering::Relaxed);
-        self.replan(roots, overhead);
+        self.exhausted.load(Ordering::Relaxed)
     }
 
-    /// Puts a new plan in force. `overhead`: bytes of the process that are not objects.
-    pub(crate) fn replan(&self, roots: u64, overhead: u64) {
+    pub(crate) fn set_exhausted(&self, now: bool) {
         // ORDER: Relaxed — see above.
-        let runway = self.runways.iter().map(|r| r.load(Ordering::Relaxed)).max().unwrap_or(0);
-        let room = match self.limit() {
-            None => u64::MAX,
-            Some(limit) => limit.saturating_sub(overhead).saturating_sub((limit / 33).max(1 << 20)),
-        };
-        let marked = self.marked();
-        let plan = plan(Facts { marked, roots, percent: self.percent(), room, runway });
+        self.exhausted.store(now, Ordering::Relaxed);
+    }
+
+    /// A cycle begins, with so many workers.
+    pub(crate) fn begin(&self, workers: usize) {
+        let live = self.live();
+        // ORDER: Relaxed, all — see above.
+        self.assist_ns.store(0, Ordering::Relaxed);
+        self.credit.store(GRANT, Ordering::Relaxed);
+        let mut rules = self.rules.lock();
+        rules.pace.start(live);
+        // A worker on its own thread beside one processor shares it.
+        rules.share = (workers as f64 / self.cpus as f64).min(0.5);
+        let share = rules.share;
+        self.read_clock(&mut rules, Some(share));
+    }
+
+    /// Marking goes on: `scanned` bytes of objects are done, roots apart.
+    pub(crate) fn revise(&self, scanned: u64, roots: u64) {
+        let (live, marked) = (self.live(), self.marked());
+        let mut rules = self.rules.lock();
+        // How much of what was allocated has pointers is not counted: as much as of what was alive.
+        let part = rules.pace.scanned as f64 / marked.max(1) as f64;
+        let scannable = if marked == 0 { live } else { (live as f64 * part.min(1.0)) as u64 };
+        let now = Progress { live, scannable, roots, work: scanned + roots };
+        let ratio = rules.pace.ratio(now, rules.room);
+        // ORDER: Relaxed — see above.
+        self.ratio.store(ratio.to_bits(), Ordering::Relaxed);
+        if rules.limiter.is_due(self.now()) {
+            self.read_clock(&mut rules, None);
+        }
+    }
+
+    /// Marking ended after `ns` nanoseconds: it scanned `scanned` bytes, and found `marked` bytes alive. `room`: what a memory
+    /// limit leaves for objects.
+    pub(crate) fn learn(&self, marked: u64, scanned: u64, roots: u64, ns: u64, room: u64) {
+        let assists = self.assist_ns() as f64 / (ns.max(1) * self.cpus) as f64;
+        let done = Done { live: self.live(), scanned, roots, assists };
+        let mut rules = self.rules.lock();
+        // ORDER: Relaxed, all — see above.
+        self.ratio.store(0, Ordering::Relaxed);
+        self.marked.store(marked, Ordering::Relaxed);
+        self.base.store(self.taken(), Ordering::Relaxed);
+        self.read_clock(&mut rules, Some(0.0));
+        rules.pace.learn(done);
+        rules.pace.flip(marked, done);
+        // Cycle after cycle would be too much: where the collector has had its share, a sixteenth is granted.
+        let least = if self.is_limiting() { marked + marked / 16 } else { 0 };
+        rules.room = room.max(least);
+        self.publish(&rules);
+    }
+
+    /// The sweep is complete.
+    pub(crate) fn swept(&self) {
+        let mut rules = self.rules.lock();
+        rules.pace.swept();
+        self.publish(&rules);
+    }
+
+    /// A setting changed.
+    pub(crate) fn replan(&self, roots: u64, room: u64) {
+        let mut rules = self.rules.lock();
+        rules.pace.roots = roots;
+        rules.room = room;
+        self.publish(&rules);
+    }
+
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
+    }
+
+    fn read_clock(&self, rules: &mut Rules, share: Option<f64>) {
+        // ORDER: Relaxed — see above.
+        rules.limiter.assisted(self.untold_ns.swap(0, Ordering::Relaxed));
+        match share {
+            Some(share) => rules.limiter.set_share(self.now(), share),
+            None => rules.limiter.update(self.now()),
+        }
+        // ORDER: Relaxed — see above.
+        self.limiting.store(rules.limiter.limiting(), Ordering::Relaxed);
+    }
+
+    /// Puts the plan in force.
+    fn publish(&self, rules: &Rules) {
+        let plan = rules.pace.plan(rules.room);
+        let marked = rules.pace.marked;
         // ORDER: Relaxed — see above.
         let base = self.base.load(Ordering::Relaxed);
         let at = |bytes: u64| base.saturating_add(bytes.saturating_sub(marked));
-        // ORDER: Relaxed — see above.
+        // ORDER: Relaxed, all — see above.
         self.goal.store(plan.goal, Ordering::Relaxed);
-        // ORDER: Relaxed — see above.
         self.goal_at.store(at(plan.goal), Ordering::Relaxed);
-        // ORDER: Relaxed — see above.
         self.trigger_at.store(at(plan.trigger), Ordering::Relaxed);
     }
 
-    pub(crate) fn percent(&self) -> Option<u32> {
-        // ORDER: Relaxed — see above.
-        u32::try_from(self.percent.load(Ordering::Relaxed)).ok()
+    /// Sets `GOGC` and returns the old value. In force with the next [`replan`](Self::replan).
+    pub(crate) fn set_percent(&self, percent: Option<u32>) -> Option<u32> {
+        core::mem::replace(&mut self.rules.lock().pace.percent, percent)
     }
 
-    /// Sets `GOGC` and returns the old value.
-    pub(crate) fn set_percent(&self, percent: Option<u32>) -> Option<u32> {
-        // ORDER: Relaxed — see above.
-        let old = self.percent.swap(percent.map_or(OFF, u64::from), Ordering::Relaxed);
-        u32::try_from(old).ok()
+    /// Sets the smallest goal at 100 percent and returns the old one. In force as above.
+    pub(crate) fn set_floor(&self, bytes: u64) -> u64 {
+        core::mem::replace(&mut self.rules.lock().pace.floor, bytes)
     }
 
     pub(crate) fn limit(&self) -> Option<u64> {
@@ -196,7 +306,7 @@ impl Pacer {
         Some(self.limit.load(Ordering::Relaxed)).filter(|&l| l != u64::MAX)
     }
 
-    /// Sets the memory limit and returns the old value.
+    /// Sets the memory limit and returns the old value. In force as above.
     pub(crate) fn set_limit(&self, limit: Option<u64>) -> Option<u64> {
         // ORDER: Relaxed — see above.
         Some(self.limit.swap(limit.unwrap_or(u64::MAX), Ordering::Relaxed))
@@ -207,68 +317,58 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::FLOOR;
 
     const MIB: u64 = 1 << 20;
 
-    /// MiB alive, MiB of roots, percent, MiB of room, MiB of runway; MiB of trigger and goal.
-    fn check(
-        marked: u64,
-        roots: u64,
-        percent: Option<u32>,
-        room: u64,
-        runway: u64,
-        want: (u64, u64),
-    ) {
-        let room = if room == u64::MAX { room } else { room * MIB };
-        let f =
-            Facts { marked: marked * MIB, roots: roots * MIB, percent, room, runway: runway * MIB };
-        let got = plan(f);
-        assert_eq!((got.trigger / MIB, got.goal / MIB), want, "{f:?}");
-    }
-
-    #[test]
-    fn doubles_at_100() {
-        check(64, 0, Some(100), u64::MAX, 20, (108, 128));
-    }
-    #[test]
-    fn roots_count() {
-        check(64, 32, Some(100), u64::MAX, 0, (155, 160));
-    }
-    #[test]
-    fn small_heaps_get_the_floor() {
-        check(1, 0, Some(100), u64::MAX, 0, (3, 4));
-        check(1, 0, Some(200), u64::MAX, 0, (7, 8));
-    }
-    #[test]
-    fn the_trigger_is_not_too_early() {
-        check(100, 0, Some(100), u64::MAX, 90, (170, 200));
-    }
-    #[test]
-    fn off_is_off() {
-        assert_eq!(
-            plan(Facts { marked: 9, roots: 0, percent: None, room: u64::MAX, runway: 0 }).goal,
-            u64::MAX
-        );
-    }
-    #[test]
-    fn the_limit_wins() {
-        check(64, 0, Some(100), 96, 0, (94, 96));
-        check(64, 0, None, 96, 0, (94, 96));
-        check(64, 0, Some(100), 32, 0, (67, 68));
-    }
-
     #[test]
     fn the_account_speaks_at_trigger_and_goal() {
-        let pacer = Pacer::new(Some(100), None);
+        let pacer = Pacer::new(Some(100), None, FLOOR, 2);
         assert_eq!(pacer.add(MIB), Verdict::Quiet);
         assert_eq!(pacer.add(2 * MIB + 900 * 1024), Verdict::Trigger);
         assert_eq!(pacer.add(MIB), Verdict::OverGoal(900 * 1024));
-        pacer.learn(1, 10 * MIB, 2 * MIB, 0, 0);
+        pacer.begin(1);
+        pacer.learn(10 * MIB, 10 * MIB, 0, 1000, u64::MAX);
         assert_eq!((pacer.live(), pacer.goal()), (10 * MIB, 20 * MIB));
         assert_eq!(pacer.add(7 * MIB), Verdict::Quiet);
-        assert_eq!(pacer.add(MIB), Verdict::Trigger);
+        assert_eq!(pacer.add(3 * MIB - 1), Verdict::Trigger);
         assert_eq!(pacer.set_percent(None), Some(100));
         assert_eq!(pacer.set_limit(Some(5)), None);
-        assert_eq!((pacer.percent(), pacer.limit()), (None, Some(5)));
+        assert_eq!((pacer.set_percent(None), pacer.limit()), (None, Some(5)));
+        assert_eq!(pacer.set_floor(1), FLOOR);
+    }
+
+    /// The background's work pays first; what is left is owed; between cycles nothing is.
+    #[test]
+    fn credit_pays_for_allocation() {
+        let pacer = Pacer::new(Some(100), None, FLOOR, 2);
+        assert_eq!(pacer.owed(MIB), 0);
+        pacer.begin(1);
+        pacer.learn(100 * MIB, 100 * MIB, 0, 1000, u64::MAX);
+        pacer.add(95 * MIB);
+        pacer.begin(1);
+        pacer.revise(0, 0);
+        // 100 MiB of work in 5 MiB of heap: 20 bytes for each.
+        assert_eq!(pacer.owed(MIB), 20 * MIB - GRANT);
+        pacer.earn(30 * MIB);
+        assert_eq!(pacer.owed(MIB), 0);
+        assert_eq!(pacer.owed(MIB), 10 * MIB);
+        assert_eq!(pacer.owed(MIB), 20 * MIB);
+        pacer.learn(100 * MIB, 100 * MIB, 0, 1000, u64::MAX);
+        assert_eq!(pacer.owed(MIB), 0);
+    }
+
+    #[test]
+    fn a_limit_below_what_is_alive_asks_for_cycle_after_cycle() {
+        let pacer = Pacer::new(Some(100), Some(64 * MIB), FLOOR, 2);
+        pacer.begin(1);
+        pacer.learn(
+            100 * MIB,
+            100 * MIB,
+            0,
+            1000,
+            crate::pace::room(64 * MIB, 100 * MIB, 100 * MIB),
+        );
+        assert_eq!((pacer.goal(), pacer.add(1)), (100 * MIB, Verdict::OverGoal(1)));
     }
 }

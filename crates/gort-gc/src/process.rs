@@ -108,6 +108,14 @@ pub fn set_memory_limit(limit: Option<u64>) -> Option<u64> {
     made().set_memory_limit(limit)
 }
 
+/// Sets the smallest heap of the process-wide collector in bytes ([`Config::min_heap`]) and returns the old one.
+///
+/// # Panics
+/// If the collector cannot be made.
+pub fn set_min_heap(bytes: u64) -> u64 {
+    made().set_min_heap(bytes)
+}
+
 /// Switches the line for each cycle of the process-wide collector on or off, and returns what it was.
 ///
 /// # Panics

@@ -4,7 +4,7 @@ use core::panic::Location;
 use core::ptr::{self, NonNull};
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gort_heap::class::CLASSES;
 use gort_heap::{ClassStats, Heap, HeapConfig, Hooks, Kind, Linux, MemError};
@@ -21,14 +21,14 @@ use crate::error::{AllocError, CollectError};
 use crate::grey::GreyQueue;
 use crate::handshake::{Mode, Order, Published, Seen};
 use crate::host::{WorkerHost, WorkerKind};
-use crate::mark::Marker;
+use crate::mark::Work;
 use crate::pacer::Pacer;
 use crate::range::Range;
 use crate::registry::Registry;
 use crate::roots::{self, RootTable};
 use crate::stats::{Stats, StatsCell};
 use crate::weak::WeakTable;
-use crate::{Mutant, cycle};
+use crate::{Mutant, cycle, pace};
 
 static CONTEXTS: Rank = Rank { layer: layer::GC, n: 1, name: "gc.contexts" };
 
@@ -52,8 +52,8 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) started: Instant,
     pub(crate) gctrace: AtomicBool,
-    /// Bytes that assisting mutators found alive in this cycle.
-    found: AtomicU64,
+    /// What scanners found in this cycle.
+    pub(crate) work: Work,
     /// Tasks of the collector that run.
     tasks: AtomicUsize,
     /// Callers inside `unpinned`.
@@ -120,13 +120,18 @@ impl Shared {
             roots: RootTable::new(),
             weak: WeakTable::new(),
             cleanups: Cleanups::new(config.host.clone()),
-            pacer: Pacer::new(config.gc_percent, config.memory_limit),
+            pacer: Pacer::new(
+                config.gc_percent,
+                config.memory_limit,
+                config.min_heap,
+                config.host.cpus(),
+            ),
             coordinator: Coordinator::new(config.host.parker()),
             stats: StatsCell::new(),
             host: config.host.clone(),
             started: Instant::now(),
             gctrace: AtomicBool::new(config.gctrace),
-            found: AtomicU64::new(0),
+            work: Work::default(),
             tasks: AtomicUsize::new(0),
             holds: AtomicUsize::new(0),
             dead,
@@ -180,6 +185,8 @@ impl Shared {
             cycles: self.coordinator.cycles(),
             live_bytes: self.pacer.marked(),
             goal_bytes: self.pacer.goal(),
+            limiting: self.pacer.is_limiting(),
+            limiter_overflow: Duration::from_nanos(self.pacer.overflow_ns()),
             heap_in_use: heap.gc_in_use,
             committed: heap.committed,
             alloc_objects: sum(|c| c.mallocs),
@@ -202,34 +209,25 @@ impl Shared {
         self.contexts.iter().map(|c| counter(unsafe { c.as_ref() }).load(Ordering::Relaxed)).sum()
     }
 
-    /// Adds what an assisting mutator found.
-    pub(crate) fn assisted(&self, marker: &Marker<'_>) {
-        // ORDER: Relaxed — a number for the pacer.
-        self.found.fetch_add(marker.found_bytes(), Ordering::Relaxed);
-        self.stats.assisted(marker.scanned_bytes());
-    }
-
-    /// Takes the sum of [`assisted`](Self::assisted) since the last call.
-    pub(crate) fn take_found(&self) -> u64 {
-        // ORDER: Relaxed — a number for the pacer.
-        self.found.swap(0, Ordering::Relaxed)
-    }
-
-    /// Bytes of the process's heap that are not objects.
-    pub(crate) fn overhead(&self) -> u64 {
-        match self.pacer.limit() {
-            None => 0,
-            Some(_) => self.heap.stats().committed.saturating_sub(self.heap.gc_in_use()),
-        }
+    /// Bytes that the memory limit leaves for objects; `u64::MAX` without a limit. It counts all of the heap: in the
+    /// process-wide collector also what the process's allocator serves.
+    pub(crate) fn room(&self) -> u64 {
+        let Some(limit) = self.pacer.limit() else { return u64::MAX };
+        let own = self.heap.stats();
+        let objects = self.pacer.live().min(own.gc_in_use) + own.heap_free;
+        pace::room(limit, own.committed, objects.min(own.committed))
     }
 
     /// Makes a new plan after a setting changed.
     pub(crate) fn replan(&self) {
-        self.pacer.replan(self.roots.bytes(), self.overhead());
+        self.pacer.replan(self.roots.bytes(), self.room());
     }
 
-    /// Bytes in use and the hard limit, if that would be exceeded.
+    /// Bytes in use and the limit, if the hard limit would be exceeded, or the other is an error and nearly nothing is left.
     pub(crate) fn over_limit(&self, more: u64) -> Option<(u64, u64)> {
+        if self.config.limit_is_error && self.pacer.is_exhausted() {
+            return Some((self.heap.gc_in_use(), self.pacer.limit()?));
+        }
         let limit = self.config.hard_limit?;
         let in_use = self.heap.gc_in_use();
         (in_use.saturating_add(more) > limit).then_some((in_use, limit))

@@ -28,8 +28,15 @@ pub struct Stats {
     pub longest_pin: Option<LongPin>,
     /// Time that the coordinator spent marking.
     pub mark_time: Duration,
-    /// Bytes that mutators scanned for the collector.
+    /// Bytes that mutators scanned for the collector, and how long they did.
     pub assist_bytes: u64,
+    /// See [`assist_bytes`](Self::assist_bytes).
+    pub assist_time: Duration,
+    /// Whether the collector has had its share of the processors, half of them over seconds: then nobody assists, and the
+    /// heap may pass its goal.
+    pub limiting: bool,
+    /// Processor time of the collector beyond that share, ever.
+    pub limiter_overflow: Duration,
     /// Bytes of objects that the last marking found alive.
     pub live_bytes: u64,
     /// Bytes of objects, dead or alive, at which the next cycle should have ended.
@@ -140,8 +147,10 @@ impl StatsCell {
         stats.mark_time += report.work;
     }
 
-    pub(crate) fn assisted(&self, bytes: u64) {
-        self.0.lock().assist_bytes += bytes;
+    pub(crate) fn assisted(&self, bytes: u64, time: Duration) {
+        let mut stats = self.0.lock();
+        stats.assist_bytes += bytes;
+        stats.assist_time += time;
     }
 }
 

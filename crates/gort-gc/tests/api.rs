@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gort_gc::{
-    AllocError, CollectError, Collector, Config, Field, GcSlice, Leaf, Parker, Root, ThreadHost,
-    Trace, WorkerHost, WorkerKind,
+    AllocError, CollectError, Collector, Config, Field, GcSlice, Leaf, OnPressure, Parker, Root,
+    ThreadHost, Trace, WorkerHost, WorkerKind,
 };
 
 #[derive(Trace)]
@@ -352,4 +352,70 @@ fn objects_may_have_cells() {
     let root = Root::new(&mu, c);
     mu.collect();
     assert_eq!(root.get(&mu).n.get(), 2);
+}
+
+/// A limit that is nearly reached is told, and is an error where that is asked for; when the program lets go, all goes on.
+#[test]
+fn a_memory_limit_tells_and_fails_before_cycles_follow_each_other() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = told.clone();
+    let collector = Collector::new(Config {
+        memory_limit: Some(24 << 20),
+        limit_is_error: true,
+        on_pressure: Some(OnPressure::new(move |p| notes.lock().unwrap().push(p))),
+        ..small()
+    })
+    .unwrap();
+    let mut mu = collector.pin();
+    let mut head = Root::new(&mu, mu.alloc(NodeInit { key: 0, next: None }));
+    let (mut n, error) = (
+        1,
+        loop {
+            mu.safepoint();
+            let next = Some(head.get(&mu));
+            match mu.try_alloc(NodeInit { key: 1, next }) {
+                Ok(node) => head.set(&mu, node),
+                Err(e) => break e,
+            }
+        },
+    );
+    assert!(matches!(error, AllocError::Limit { limit, .. } if limit == 24 << 20), "{error}");
+    let live = collector.stats().live_bytes;
+    assert!(live < 32 << 20 && live > 8 << 20, "{live}");
+    let cycles = collector.stats().cycles;
+    assert!(cycles < 200, "{cycles} cycles");
+    // It stays so, until something dies.
+    assert!(mu.try_alloc(NodeInit { key: 2, next: None }).is_ok() || mu.reserve(0).is_err());
+    drop(head);
+    mu.collect();
+    while n < 1000 {
+        mu.try_alloc(NodeInit { key: 2, next: None }).unwrap();
+        n += 1;
+    }
+    for _ in 0..10_000 {
+        if !told.lock().unwrap().is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let first = told.lock().unwrap()[0];
+    assert!(first.limit == 24 << 20 && first.live * 8 >= first.room * 7, "{first:?}");
+}
+
+/// No cycle begins below the smallest heap.
+#[test]
+fn a_smallest_heap() {
+    let collector = Collector::new(Config { min_heap: 64 << 20, ..small() }).unwrap();
+    let mut mu = collector.pin();
+    for key in 0..1_000_000 {
+        mu.alloc(NodeInit { key, next: None });
+        mu.safepoint();
+    }
+    assert_eq!(collector.stats().cycles, 0);
+    assert_eq!(collector.set_min_heap(1 << 20), 64 << 20);
+    for key in 0..100_000 {
+        mu.alloc(NodeInit { key, next: None });
+        mu.safepoint();
+    }
+    assert!(collector.stats().goal_bytes <= 2 << 20 || collector.stats().cycles == 0);
 }

@@ -1,5 +1,6 @@
 //! Tests that need the inside of the crate.
 
 mod nested;
+mod pacing;
 mod simulation;
 mod torture;

@@ -92,14 +92,13 @@ impl<const N: usize> Sim<N> {
         let shared = self.collector.shared_ptr();
         // SAFETY: COLL-1 — the collector is part of `self` and dropped last.
         let s: &'static Shared = unsafe { &*shared.as_ptr() };
-        let (mut number, mut idle) = (0, 0);
+        let mut idle = 0;
         while idle < 2 {
             if self.ops.len() == 0 {
                 idle += 1;
                 self.guards.iter_mut().for_each(Guard::unpin);
             }
-            number += 1;
-            cycle::run(s, number, &mut self).expect("not closing");
+            cycle::run(s, &mut self).expect("not closing");
             self.perform();
             cycle::finish_sweep(s, &mut self).expect("not closing");
             self.bury_dead(s);
@@ -176,7 +175,7 @@ impl<const N: usize> Sim<N> {
             13 => self.root_to_handle(g, b),
             14 => self.drop_or_change_root(g, to, c, what & 16 != 0),
             _ if what & 16 != 0 => {
-                assist::scan(self.guards[g].mu.as_ref().unwrap());
+                assist::scan(self.guards[g].mu.as_ref().unwrap(), assist::ASSIST);
             }
             _ => self.weak_step(g, what / 32 % 4, to, b),
         }
