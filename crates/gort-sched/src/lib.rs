@@ -68,6 +68,7 @@
 //! `deadlock` → [`shutdown`]
 
 mod blocking;
+mod checkpoint;
 mod deadlock;
 pub mod future;
 mod g;
@@ -101,6 +102,7 @@ mod trim;
 mod wake;
 mod word;
 
+pub use checkpoint::checkpoint;
 pub use deadlock::HelperThread;
 pub use future::block_on;
 pub use hooks::Hooks;

@@ -59,6 +59,8 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     // Second line and on: the slow paths.
     pub(crate) spinning: Cell<bool>,
+    /// Attempts that have failed here; see [`crate::checkpoint`].
+    pub(crate) polls: Cell<u32>,
     /// A goroutine that owns this thread until it lets go (locked, or unwinding).
     pub(crate) exclusive: Cell<*mut G>,
     /// Goroutines bound to this thread that are ready, as the thread knows them.
@@ -102,6 +104,7 @@ impl M {
             id,
             tid: AtomicI32::new(0),
             spinning: Cell::new(false),
+            polls: Cell::new(0),
             exclusive: Cell::new(null_mut()),
             bound: UnsafeCell::new(GFifo::new()),
             inbox: AtomicPtr::new(null_mut()),

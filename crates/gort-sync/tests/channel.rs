@@ -330,3 +330,46 @@ fn threads_and_goroutines_share_a_channel() {
         thread.join().unwrap();
     }
 }
+
+#[test]
+fn who_polls_lets_others_run() {
+    common::one_processor(|world| {
+        // Bound to the one thread, and the poller never parks.
+        let (s, r) = bounded(0);
+        let sender = world.go(move || (0..200).for_each(|i| s.send(i).unwrap()));
+        let mut sum = 0;
+        while sum < 199 * 200 / 2 {
+            sum += r.try_iter().sum::<i32>();
+        }
+        sender.join();
+        let (s, r) = bounded(1);
+        let receiver = world.go(move || r.iter().sum::<i32>());
+        for i in 0..200 {
+            while s.try_send(i).is_err() {}
+        }
+        drop(s);
+        assert_eq!(receiver.join(), 199 * 200 / 2);
+    });
+}
+
+#[test]
+fn after_a_drop_that_panics_the_rest_is_leaked() {
+    struct Bomb(std::sync::Arc<std::sync::atomic::AtomicU32>);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            panic!("dropped");
+        }
+    }
+    for cap in [Some(3), None] {
+        let drops = std::sync::Arc::default();
+        let (s, r) = cap.map_or_else(unbounded, bounded);
+        for _ in 0..3 {
+            s.send(Bomb(std::sync::Arc::clone(&drops))).map_err(std::mem::forget).unwrap();
+        }
+        drop(s);
+        let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(r)));
+        assert_eq!(end.unwrap_err().downcast_ref::<&str>(), Some(&"dropped"));
+        assert_eq!(drops.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+}

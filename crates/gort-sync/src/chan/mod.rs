@@ -3,6 +3,7 @@
 pub(crate) mod base;
 pub(crate) mod clockwork;
 
+mod buf;
 mod err;
 mod iter;
 pub(crate) mod ops;

@@ -10,6 +10,7 @@ use crate::waiter::{Kind, Outcome, Waiter, WakeList};
 use crate::{SendTimeoutError, TryRecvError, TrySendError, wait_in};
 use core::cell::Cell;
 use core::mem::{ManuallyDrop, MaybeUninit};
+use gort_sched::checkpoint;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
 
 /// Why a receive brought nothing.
@@ -36,6 +37,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         if self.base.looks_full() {
+            checkpoint();
             return Err(TrySendError::Full(value));
         }
         let value = ManuallyDrop::new(value);
@@ -114,6 +116,7 @@ impl<T> Chan<T> {
         let outcome = Cell::new(Outcome::Pending);
         loop {
             if self.base.looks_empty() {
+                checkpoint();
                 return Err(TryRecvError::Empty);
             }
             let wakes = WakeList::new();

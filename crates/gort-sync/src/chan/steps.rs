@@ -5,19 +5,19 @@
 //! `select` into choices.
 
 use super::base::{Base, served};
+use super::buf::Buf;
 use crate::waiter::{Kind, Outcome, Peer, WakeList};
 use core::alloc::Layout;
 use core::cell::{Cell, UnsafeCell};
-use core::mem;
+use core::mem::ManuallyDrop;
 use gort_sched::park::Ticket;
 use gort_sys::atomic::AtomicUsize;
-use std::collections::VecDeque;
 
 /// A channel; shared by its senders and receivers, who are counted.
 pub(crate) struct Chan<T> {
     pub(crate) base: Base,
     /// Allocated once if there is a bound, so that a send does not allocate under the lock.
-    buf: UnsafeCell<VecDeque<T>>,
+    buf: UnsafeCell<Buf<T>>,
     pub(crate) senders: AtomicUsize,
     pub(crate) receivers: AtomicUsize,
 }
@@ -53,13 +53,9 @@ pub(crate) enum Taken {
 impl<T> Chan<T> {
     /// A channel with `cap` places, one sender and one receiver. `usize::MAX`: no bound.
     pub(crate) fn new(cap: usize) -> Self {
-        let buf = match cap {
-            usize::MAX => VecDeque::new(),
-            cap => VecDeque::with_capacity(cap),
-        };
         Self {
             base: Base::new(cap),
-            buf: UnsafeCell::new(buf),
+            buf: UnsafeCell::new(Buf::new(cap)),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
         }
@@ -69,7 +65,7 @@ impl<T> Chan<T> {
     /// CHAN-LOCK: the caller holds the lock, and no other result of this call.
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the lock is what makes it exclusive: CHAN-LOCK")]
-    unsafe fn buf(&self) -> &mut VecDeque<T> {
+    unsafe fn buf(&self) -> &mut Buf<T> {
         // SAFETY: CHAN-LOCK is the caller's promise.
         unsafe { &mut *self.buf.get() }
     }
@@ -81,7 +77,7 @@ impl<T> Chan<T> {
         // SAFETY: CHAN-LOCK is the caller's promise.
         let buf = unsafe { self.buf() };
         // SAFETY: moving out of `value` is the caller's promise.
-        buf.push_back(unsafe { value.read() });
+        buf.push(unsafe { value.read() });
         self.base.set_len(buf.len());
     }
 
@@ -128,7 +124,7 @@ impl<T> Chan<T> {
     ) -> Taken {
         // SAFETY: CHAN-LOCK is the caller's promise.
         let buf = unsafe { self.buf() };
-        if let Some(value) = buf.pop_front() {
+        if let Some(value) = buf.pop() {
             self.base.set_len(buf.len());
             // SAFETY: `dst` is the caller's promise.
             unsafe { dst.write(value) };
@@ -200,10 +196,10 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// CHAN-LOCK: the caller holds the lock. The channel is closed.
-    pub(crate) unsafe fn drain(&self) -> VecDeque<T> {
+    pub(crate) unsafe fn drain(&self) -> Buf<T> {
         self.base.set_len(0);
         // SAFETY: CHAN-LOCK is the caller's promise.
-        mem::take(unsafe { self.buf() })
+        unsafe { self.buf() }.take()
     }
 
     /// Closes the channel; `false` if it was closed already.
@@ -227,7 +223,10 @@ impl<T> Chan<T> {
         let rest = unsafe { self.drain() };
         self.base.lock.release();
         wakes.wake();
-        drop(rest);
+        // If dropping one panics, those after it are leaked: a second panic would abort.
+        let mut rest = ManuallyDrop::new(rest);
+        while rest.pop().is_some() {}
+        drop(ManuallyDrop::into_inner(rest));
     }
 }
 

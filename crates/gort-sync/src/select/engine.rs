@@ -18,6 +18,7 @@ use crate::waiter::{Kind, Outcome, Waiter, WakeList};
 use crate::{random, wait};
 use core::array;
 use core::cell::Cell;
+use gort_sched::checkpoint;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
 use gort_sys::chance::Chance;
 use gort_sys::clock;
@@ -108,7 +109,10 @@ impl<'a> Run<'_, 'a, '_> {
             }
             match round {
                 Round::Won(won) => return Some(won),
-                Round::NotReady => return None,
+                Round::NotReady => {
+                    checkpoint();
+                    return None;
+                }
                 Round::Again => {}
             }
             if let Limit::At(deadline) = limit
@@ -178,10 +182,10 @@ impl<'a> Run<'_, 'a, '_> {
         let place = |i: usize| self.place(i, ticket);
         if self.cases.len() <= FEW {
             let places: [Waiter; FEW] = array::from_fn(place);
-            self.wait(&places, ticket, locks, wakes, limit)
+            self.wait(order, &places, ticket, locks, wakes, limit)
         } else {
             let places: Vec<Waiter> = (0..self.cases.len()).map(place).collect();
-            self.wait(&places, ticket, locks, wakes, limit)
+            self.wait(order, &places, ticket, locks, wakes, limit)
         }
     }
 
@@ -201,6 +205,7 @@ impl<'a> Run<'_, 'a, '_> {
     /// Steps 3 and 4. Called with all the locks, which it releases.
     fn wait(
         &self,
+        order: &[usize],
         places: &[Waiter],
         ticket: Ticket,
         locks: &[Option<&'a Base>],
@@ -209,13 +214,15 @@ impl<'a> Run<'_, 'a, '_> {
     ) -> Round<'a> {
         let mut until = if let Limit::At(deadline) = limit { deadline } else { NEVER };
         let mut reason = WaitReason::SelectNoCases;
-        for (case, place) in self.cases.iter().zip(places) {
+        // In the shuffled order too: of two cases of one channel, either may be served first.
+        for &i in order {
+            let case = &self.cases[i];
             until = until.min(case.due());
             if let Some(queue) = case.queue() {
                 reason = WaitReason::Select;
                 // SAFETY: WAIT-1 — all locks are taken; WAIT-2 — the place stays in the caller's
                 // frame until it was popped by whoever claims it, or `Leave` ends.
-                unsafe { queue.push(place) };
+                unsafe { queue.push(&places[i]) };
             }
         }
         release(locks);
