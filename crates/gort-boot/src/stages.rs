@@ -422,9 +422,9 @@ fn gort_boot_os_init(with: WithArgs) -> OsReady {
     let cpus = if said {
         thread::cpus()
     } else {
-        // The affinity mask and the cgroup's quota, as the standard library reads them: seven
-        // files, which nobody needs who has said how many processors there are to be.
-        std::thread::available_parallelism().map_or(1, |n| n.get().min(1024) as u32)
+        // The affinity mask and the quotas of all control groups above: some files, which nobody
+        // needs who has said how many processors there are to be.
+        gort_sys::cpu::procs().min(1024)
     };
     gort_stack::Guard::best();
     clock.stop();

@@ -1,5 +1,5 @@
 //! The operating system as gort sees it: memory in states, locks with ranks, sleeping and
-//! waking, the clock, chance, and a thread's own words.
+//! waking, the clock, chance, a thread's own words, and what the machine has.
 //!
 //! Every other layer reaches the kernel through this crate alone.
 //!
@@ -38,18 +38,24 @@
 //! smaller rank.
 //!
 //! # Read in this order
-//! [`mem`] → [`stat`] → [`rank`] → [`lock`] → [`note`] → [`thread`] → [`membarrier`] → [`fatal`](mod@fatal)
+//! [`mem`] → [`stat`] → [`rank`] → [`lock`] → [`note`] → [`thread`] → [`membarrier`] → [`cgroup`] → [`cpu`] → [`numa`]
+//! → [`platform`] → [`fatal`](mod@fatal)
 
 pub mod atomic;
+pub mod cgroup;
 pub mod chance;
 pub mod clock;
+pub mod cpu;
 pub mod errno;
 pub mod fatal;
+mod file;
 pub mod futex;
 pub mod lock;
 pub mod mem;
 pub mod membarrier;
 pub mod note;
+pub mod numa;
+pub mod platform;
 pub mod process;
 pub mod rank;
 pub mod stat;

@@ -29,6 +29,7 @@ pub use backend::{Backend, Gone, HugeHint, PageRange, Release};
 pub use error::{MemError, MemOp, Resource};
 pub use fixed::Fixed;
 pub use linux::{Linux, calls, total};
+pub(crate) use linux::{MADV_POPULATE_WRITE, try_advice, try_name};
 pub use region::{Ready, Region, Reserved};
 pub use test::{Step, TestBackend};
 

@@ -167,24 +167,13 @@ pub fn cpus() -> u32 {
     // ORDER: Relaxed — a number that every asker would compute alike.
     match CPUS.load(Relaxed) {
         0 => {
-            let n = count_cpus();
+            let n = crate::cpu::usable();
             // ORDER: Relaxed — as above.
             CPUS.store(n, Relaxed);
             n
         }
         n => n,
     }
-}
-
-fn count_cpus() -> u32 {
-    // SAFETY: SYS-AFFINITY — an all-zero set is a valid value of the plain struct.
-    let mut set: libc::cpu_set_t = unsafe { core::mem::zeroed() };
-    let size = core::mem::size_of::<libc::cpu_set_t>();
-    // SAFETY: SYS-AFFINITY — `set` is a live out-parameter of `size` bytes.
-    let ok = unsafe { libc::sched_getaffinity(0, size, &raw mut set) } == 0;
-    // SAFETY: SYS-AFFINITY — reads the set that was just filled.
-    let n = if ok { unsafe { libc::CPU_COUNT(&set) } } else { 1 };
-    u32::try_from(n).unwrap_or(1).max(1)
 }
 
 /// Gives the rest of this thread's time slice to others.

@@ -5,6 +5,7 @@
 
 use super::{Backend, Gone, HugeHint, MemError, MemOp, PageRange, Release};
 use crate::errno::Kept;
+use crate::platform::{self, Features};
 use crate::stat::{MemState, SysBytes, SysStat};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -17,7 +18,7 @@ pub struct Linux;
 const PR_SET_VMA: libc::c_int = 0x5356_4d41;
 const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
 /// `MADV_POPULATE_WRITE` (Linux 5.14) and `MADV_COLLAPSE` (6.1).
-const MADV_POPULATE_WRITE: libc::c_int = 23;
+pub(crate) const MADV_POPULATE_WRITE: libc::c_int = 23;
 const MADV_COLLAPSE: libc::c_int = 25;
 /// `MREMAP_DONTUNMAP` (5.7).
 const MREMAP_DONTUNMAP: libc::c_int = 4;
@@ -86,10 +87,25 @@ fn advise(r: PageRange, advice: libc::c_int) -> Result<(), i32> {
     }
 }
 
+/// Gives a range of ours a name; whether the kernel took it.
+pub(crate) fn try_name(r: PageRange, name: &'static core::ffi::CStr) -> bool {
+    let _errno = Kept::new();
+    // SAFETY: MEM-2 — names a range of ours.
+    unsafe {
+        libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr()) == 0
+    }
+}
+
+/// Gives the kernel advice about a range of ours; whether the kernel took it.
+pub(crate) fn try_advice(r: PageRange, advice: libc::c_int) -> bool {
+    advise(r, advice).is_ok()
+}
+
 /// Tells the kernel that the contents are not needed. Where it does not know `MADV_FREE`, or refuses it for this memory,
 /// the pages go at once.
 fn give_back(r: PageRange, how: Release) -> Result<Gone, i32> {
-    if how == Release::Free && advise(r, libc::MADV_FREE).is_ok() {
+    let lazy = how == Release::Free && !platform::hidden(Features::LAZY_FREE);
+    if lazy && advise(r, libc::MADV_FREE).is_ok() {
         return Ok(Gone { bytes: r.len, zero: false });
     }
     advise(r, libc::MADV_DONTNEED).map(|()| Gone { bytes: r.len, zero: true })
@@ -110,9 +126,16 @@ unsafe impl Backend for Linux {
     }
 
     fn huge_page_size(&self) -> Option<usize> {
-        // 2 MiB for 4 KiB pages; a table page maps page/8 pages, so the rule is page * page / 8.
+        static SIZE: AtomicUsize = AtomicUsize::new(0);
+        let known = SIZE.load(Relaxed); // ORDER: Relaxed — a constant; every thread would store the same.
+        if known != 0 {
+            return Some(known);
+        }
+        // Where the system does not tell: a table page maps as many pages as it has words, 2 MiB for 4 KiB pages.
         let page = self.page_size();
-        Some(page * (page / 8))
+        let size = platform::huge_page("").unwrap_or(page * (page / 8));
+        SIZE.store(size, Relaxed); // ORDER: Relaxed — see above.
+        Some(size)
     }
 
     fn reserve(
@@ -199,7 +222,8 @@ unsafe impl Backend for Linux {
     }
 
     unsafe fn populate(&self, r: PageRange) {
-        let _ = advise(r, MADV_POPULATE_WRITE); // An old kernel refuses; the pages come at first touch then.
+        // An old kernel refuses; the pages come at first touch then.
+        let _ = !platform::hidden(Features::POPULATE) && try_advice(r, MADV_POPULATE_WRITE);
     }
 
     unsafe fn huge(&self, r: PageRange, hint: HugeHint) -> bool {
@@ -229,10 +253,7 @@ unsafe impl Backend for Linux {
     }
 
     unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr) {
-        let _errno = Kept::new();
-        // SAFETY: MEM-2 — names a range of ours; an old kernel refuses, which harms nothing.
-        unsafe {
-            libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr())
-        };
+        // A kernel without names refuses, which harms nothing.
+        let _ = !platform::hidden(Features::VMA_NAMES) && try_name(r, name);
     }
 }
