@@ -36,7 +36,7 @@
 //!
 //! # Read in this order
 //! The layers, bottom up: `gort-sys`, `gort-fixalloc`, `gort-heap`, `gort-stack`, `gort-sched`, `gort-sync`,
-//! `gort-net`, `gort-gc`, `gort-boot`.
+//! `gort-net`, `gort-gc`, `gort-observe`, `gort-boot`.
 #![forbid(unsafe_code)]
 
 pub use gort_boot::{Boot, BootError, Handle, Runtime, init_task, run};
@@ -47,7 +47,7 @@ pub use gort_sync::{select, select_biased};
 
 /// The heap as a `#[global_allocator]`, and its figures.
 pub mod alloc {
-    pub use gort_heap::{ClassStats, GortAlloc, HeapStats};
+    pub use gort_heap::{ClassStats, GortAlloc, HeapStats, MemStats};
 }
 
 /// Goroutines in the shape of [`std::thread`].
@@ -143,9 +143,30 @@ pub mod runtime {
         Scheduler::with_current(Scheduler::stats).unwrap_or_default()
     }
 
+    /// Figures of the process's heap under the names of Go's `runtime.MemStats`. Stacks are not in them.
+    pub fn mem_stats() -> gort_heap::MemStats {
+        gort_heap::GortAlloc::mem_stats()
+    }
+
     /// The version of gort.
     pub fn version() -> &'static str {
         env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// Looking inside a running program.
+pub mod debug {
+    /// Profiles for `go tool pprof`. The heap's is empty unless [`set_mem_profile_rate`](super::set_mem_profile_rate) or
+    /// `GORT_MEMPROFILE_RATE` asked for it.
+    pub mod pprof {
+        pub use gort_observe::pprof::{NAMES, Profile, View, profile, write};
+    }
+
+    pub use gort_heap::profile::DEFAULT_RATE;
+
+    /// Asks for one sample of the heap profile in so many bytes allocated ([`DEFAULT_RATE`] is Go's default); 0 is none.
+    pub fn set_mem_profile_rate(bytes: u64) {
+        gort_heap::GortAlloc::set_profile_rate(bytes);
     }
 }
 
