@@ -15,7 +15,7 @@
 //!
 //! # Does not know
 //! Goroutines, spans, marks, or any policy. Nothing here allocates (mappings aside), and nothing
-//! panics but the lock-order check of debug builds.
+//! panics.
 //!
 //! # Invariants
 //! - TLS-1   The address of a thread word never leaves the assembly that uses it.
@@ -27,6 +27,7 @@
 //! - LOCK-1  The data of a `Lock` is reached only between its acquire and its release.
 //! - CLOCK-1 A thread's virtual clock is alive while the thread's word names it.
 //! - RANK-1  The table of lock names holds nothing but pointers to constants.
+//! - RANK-2  A thread takes a lock only while all that it holds have smaller ranks (checked in debug builds).
 //! - SYS-ERRNO `errno` is read right after the call that set it, on the same thread.
 //! - SYS-FUTEX A futex call borrows its word, or uses its address as a key and no more.
 //! - SYS-CALL  What is passed to the kernel by address is alive for the whole call. (Cited by

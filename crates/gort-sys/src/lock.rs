@@ -50,10 +50,8 @@ impl RawLock {
         Self { word: AtomicU32::new(FREE), rank }
     }
 
-    /// Takes the lock; released when the guard goes.
-    ///
-    /// # Panics
-    /// In debug builds, if the calling thread holds a lock of an equal or greater rank.
+    /// Takes the lock; released when the guard goes. In debug builds a thread that holds a lock of
+    /// an equal or greater rank ends the process (RANK-2).
     #[inline]
     pub fn lock(&self) -> RawGuard<'_> {
         self.acquire();
@@ -172,10 +170,7 @@ impl<T> Lock<T> {
         Self { raw: RawLock::new(rank), data: UnsafeCell::new(data) }
     }
 
-    /// Takes the lock.
-    ///
-    /// # Panics
-    /// As [`RawLock::lock`].
+    /// Takes the lock, as [`RawLock::lock`].
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
         self.raw.acquire();
@@ -234,6 +229,7 @@ impl<T> Drop for Guard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rank::layer;
     use std::sync::Arc;
 
     static OUTER: Rank = Rank { layer: 1, n: 0, name: "test.outer" };
@@ -269,19 +265,41 @@ mod tests {
     }
 
     #[test]
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, not(miri)))]
     fn forbidden_orders_name_both_locks() {
-        let cases: [(&'static Rank, &'static Rank); 2] = [(&INNER, &OUTER), (&OUTER, &OUTER)];
-        for (first, second) in cases {
-            let text = std::thread::spawn(move || {
-                let (a, b) = (RawLock::new(first), RawLock::new(second));
-                let _held = a.lock();
-                drop(b.lock());
-            })
-            .join()
-            .expect_err("the order is forbidden");
-            let text = text.downcast::<String>().expect("a message");
-            assert!(text.contains(first.name) && text.contains(second.name), "{text}");
+        // The order is fatal, so each case is a process of its own: this test again, told which.
+        const CASE: &str = "GORT_LOCK_CASE";
+        static MIDDLE: Rank = Rank { layer: 1, n: 7, name: "test.middle" };
+        static LAST: Rank = Rank { layer: layer::SYS, n: 15, name: "test.last" };
+        // Held, in order, and the one that may not be taken then.
+        let cases: [(&[&'static Rank], &'static Rank, &str); 6] = [
+            (&[&INNER], &OUTER, "test.inner"),
+            (&[&OUTER], &OUTER, "test.outer"),
+            (&[&MIDDLE], &OUTER, "test.middle"),
+            (&[&OUTER, &INNER], &MIDDLE, "test.inner"),
+            (&[&OUTER, &MIDDLE, &INNER, &LAST], &INNER, "test.last"),
+            (&[&LAST], &LAST, "test.last"),
+        ];
+        if let Ok(case) = std::env::var(CASE) {
+            let (held, taken, _) = cases[case.parse::<usize>().expect("a number")];
+            for rank in held {
+                core::mem::forget(RawLock::new(rank).lock());
+            }
+            let _ = RawLock::new(taken).lock();
+            return;
+        }
+        for (i, (held, taken, named)) in cases.iter().enumerate() {
+            let exe = std::env::current_exe().expect("a path");
+            let out = std::process::Command::new(exe)
+                .args(["--exact", "lock::tests::forbidden_orders_name_both_locks"])
+                .env(CASE, std::format!("{i}"))
+                .output()
+                .expect("a process");
+            let text = std::string::String::from_utf8_lossy(&out.stderr);
+            let want = std::format!("fatal error: RANK-2: lock order: {} (rank", taken.name);
+            assert!(!out.status.success(), "{held:?} then {}", taken.name);
+            assert!(text.contains(&want) && text.contains(named), "{text}");
+            assert!(!text.contains("panicked"), "{text}");
         }
     }
 }

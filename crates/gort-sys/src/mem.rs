@@ -20,6 +20,7 @@
 
 mod backend;
 mod error;
+mod exhausted;
 pub mod fixed;
 mod linux;
 mod region;

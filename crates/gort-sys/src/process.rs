@@ -141,9 +141,18 @@ pub fn env(name: &core::ffi::CStr) -> Option<&'static [u8]> {
 
 /// Most address space that the process may have (`RLIMIT_AS`), in bytes; `u64::MAX` without a limit.
 pub fn address_space_limit() -> u64 {
+    soft_limit(libc::RLIMIT_AS)
+}
+
+/// Most private writable memory that the process may have (`RLIMIT_DATA`), in bytes; `u64::MAX` without a limit.
+pub fn data_limit() -> u64 {
+    soft_limit(libc::RLIMIT_DATA)
+}
+
+fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: SYS-CALL — `limit` is a live out-parameter.
-    if unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } != 0 {
+    if unsafe { libc::getrlimit(resource, &raw mut limit) } != 0 {
         return u64::MAX;
     }
     if limit.rlim_cur == libc::RLIM_INFINITY { u64::MAX } else { limit.rlim_cur }

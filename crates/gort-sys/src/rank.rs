@@ -55,10 +55,9 @@ fn name_of(code: u8) -> &'static str {
 }
 
 /// Notes that this thread is about to take a lock of `rank`; `again` permits an equal rank
-/// (several locks of one kind, taken in address order).
-///
-/// # Panics
-/// If the thread holds a lock of an equal or greater rank; the message names both.
+/// (several locks of one kind, taken in address order). If the thread holds a lock of an equal or
+/// greater rank, the process ends with a message that names both (RANK-2): a panic would allocate,
+/// and the allocator has locks too.
 pub(crate) fn taken(rank: &'static Rank, again: bool) {
     // ORDER: Release ⇒ `name_of`.
     NAMES[rank.code() as usize].store(core::ptr::from_ref(rank).cast_mut(), Ordering::Release);
@@ -66,7 +65,8 @@ pub(crate) fn taken(rank: &'static Rank, again: bool) {
     let new = rank.code();
     for byte in held.to_le_bytes() {
         if byte > new || (byte == new && !again) {
-            panic!(
+            crate::fatal!(
+                "RANK-2",
                 "lock order: {} (rank {:#04x}) taken while {} (rank {:#04x}) is held",
                 rank.name,
                 new,

@@ -3,6 +3,7 @@
 //! Reserved memory is `PROT_NONE`, so an overcommit limit does not count it. No `brk` (SYS-3). Errors are values: `errno` is
 //! the caller's own business, and stays as it was.
 
+use super::exhausted::exhausted;
 use super::{Backend, Gone, HugeHint, MemError, MemOp, PageRange, Release};
 use crate::errno::Kept;
 use crate::platform::{self, Features};
@@ -145,7 +146,7 @@ unsafe impl Backend for Linux {
         hint: usize,
         st: &SysStat,
     ) -> Result<PageRange, MemError> {
-        let fail = |errno| MemError::os(MemOp::Reserve, len, errno);
+        let fail = |errno| exhausted(MemOp::Reserve, len, errno);
         let page = self.page_size();
         if len == 0 || !len.is_multiple_of(page) || !align.is_power_of_two() {
             return Err(MemError::os(MemOp::Order, len, libc::EINVAL));
@@ -157,7 +158,7 @@ unsafe impl Backend for Linux {
         }
         // Not aligned: take enough to contain an aligned run, give the two ends back.
         munmap(first, len);
-        let wide = len.checked_add(align).ok_or(fail(libc::ENOMEM))?;
+        let wide = len.checked_add(align).ok_or_else(|| fail(libc::ENOMEM))?;
         let base = mmap(0, wide).map_err(fail)?;
         let addr = base.as_ptr() as usize;
         let head = addr.next_multiple_of(align) - addr;
@@ -172,7 +173,7 @@ unsafe impl Backend for Linux {
 
     unsafe fn map(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
         protect(r, libc::PROT_READ | libc::PROT_WRITE)
-            .map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
+            .map_err(|e| exhausted(MemOp::Map, r.len, e))?;
         account(st, Some(MemState::Reserved), Some(MemState::Ready), r.len);
         Ok(())
     }
@@ -208,7 +209,7 @@ unsafe impl Backend for Linux {
             _ => Ok(gone),
         };
         let gone =
-            give_back(r, how).and_then(hard).map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
+            give_back(r, how).and_then(hard).map_err(|e| exhausted(MemOp::Unused, r.len, e))?;
         account(st, Some(MemState::Ready), Some(MemState::Prepared), r.len);
         Ok(gone)
     }
@@ -216,7 +217,7 @@ unsafe impl Backend for Linux {
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
         // Needed after `Release::Hard` only; then one system call that changes nothing in the other cases.
         protect(r, libc::PROT_READ | libc::PROT_WRITE)
-            .map_err(|e| MemError::os(MemOp::Map, r.len, e))?;
+            .map_err(|e| exhausted(MemOp::Map, r.len, e))?;
         account(st, Some(MemState::Prepared), Some(MemState::Ready), r.len);
         Ok(())
     }
@@ -240,7 +241,7 @@ unsafe impl Backend for Linux {
         // Dropping the contents first: a range that comes back through `map` must read as zero.
         advise(r, libc::MADV_DONTNEED)
             .and_then(|()| protect(r, libc::PROT_NONE))
-            .map_err(|e| MemError::os(MemOp::Unused, r.len, e))?;
+            .map_err(|e| exhausted(MemOp::Unused, r.len, e))?;
         account(st, Some(MemState::Ready), Some(MemState::Reserved), r.len);
         Ok(())
     }
