@@ -32,6 +32,7 @@ mod arm;
 mod bucket;
 mod collected;
 mod explicit;
+mod logarithm;
 mod record;
 pub mod stack;
 

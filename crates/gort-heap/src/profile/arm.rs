@@ -6,6 +6,7 @@
 //! hidden: `lo` is raised and bits are taken out of the word (PROFILE-1). Whoever works on a magazine calls
 //! [`Inner::disarm`] first and [`Inner::arm`] last.
 
+use super::logarithm::minus_ln;
 use crate::class::{SPAN_CLASSES, SpanClass};
 use crate::config::Kind;
 use crate::explicit::{key, span_class};
@@ -61,7 +62,7 @@ impl Arms {
         let chance = unsafe { &mut *self.chance.get() };
         let draw = chance.draw() >> 11;
         let u = (draw + 1) as f64 / (1u64 << 53) as f64;
-        -u.ln() * self.rate.get() as f64
+        minus_ln(u) * self.rate.get() as f64
     }
 
     /// Objects that pass before the next sample of a size.
