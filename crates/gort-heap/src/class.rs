@@ -148,7 +148,8 @@ pub const fn class_pages(class: u8) -> usize {
     PAGES[class as usize] as usize
 }
 
-/// Heap pages of an explicit owner's span: room for 64 objects, up to 64 KiB (heap.md D10).
+/// Most heap pages of an explicit owner's span: room for 64 objects, up to 64 KiB. A cache's first spans of a class are
+/// shorter.
 #[inline]
 pub const fn class_pages_explicit(class: u8) -> usize {
     let want = (64 * class_size(class)).div_ceil(PAGE);

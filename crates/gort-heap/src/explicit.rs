@@ -10,6 +10,7 @@ mod guard;
 mod large;
 mod modes;
 mod quarantine;
+mod refill;
 
 pub(crate) use modes::{Asked, Modes};
 pub(crate) use quarantine::{Quarantine, Ring};
@@ -22,13 +23,12 @@ use crate::class::{
 use crate::config::Kind;
 use crate::entry::Entry;
 use crate::inner::Inner;
-use crate::record::{CacheRec, Mag, WATCHED, ZEROED, add};
+use crate::record::{CacheRec, ZEROED, add};
 use crate::side::Side;
-use crate::span::Span;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
-use gort_sys::{Backend, MemError, MemOp};
+use gort_sys::Backend;
 
 /// Class of a layout, 0 = large.
 #[inline]
@@ -53,6 +53,7 @@ pub(crate) fn equip(rec: &CacheRec, side: &Side) {
     rec.fine.set(FINE_PLACES);
     rec.coarse.set(COARSE_PLACES);
     rec.mags[0].key.set(u32::MAX);
+    rec.made.iter().for_each(|made| made.set(0));
     for class in 1..CLASSES as u8 {
         rec.mags[span_class(class).index()].key.set(key(class, rec.tag.get()));
     }
@@ -206,97 +207,6 @@ impl<B: Backend> Inner<B> {
             class if slot_index(class, offset) * class_size(class) == offset => class_size(class),
             _ => 0,
         }
-    }
-
-    /// More free slots for a magazine whose array and word are empty.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn explicit_refill(&self, rec: &CacheRec, c: SpanClass) -> Result<(), MemError> {
-        if rec.kind.get() != Kind::Explicit {
-            return Err(MemError::os(MemOp::Order, 0, 0));
-        }
-        self.flush_combined(rec);
-        let mag = &rec.mags[c.index()];
-        let held = mag.span.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
-        if held != 0 {
-            let span = self.spans.get(held);
-            loop {
-                if self.explicit_next_word(rec, mag, c, span) {
-                    return Ok(());
-                }
-                if self.detach(span) {
-                    mag.span.store(0, Relaxed); // ORDER: Relaxed — one writer, this cache.
-                    break;
-                }
-            }
-        }
-        let span = match self.explicit_pop(rec, c) {
-            Some(span) => span,
-            None => {
-                let span = self.new_span(rec, c, Kind::Explicit)?;
-                if self.modes.any() {
-                    self.debug_span(span);
-                }
-                span
-            }
-        };
-        self.adopt(rec, c, span);
-        mag.span.store(span.index(), Relaxed); // ORDER: Relaxed — one writer, this cache.
-        mag.elem.set(c.size() as u32);
-        if self.explicit_next_word(rec, mag, c, span) {
-            return Ok(());
-        }
-        // A slot is counted only after its bit is visible, so a listed span has a word with bits.
-        gort_sys::fatal!("H-2", "span {} was listed with free slots and has none", span.index())
-    }
-
-    /// Writes the taker's tag into the entries.
-    fn adopt(&self, rec: &CacheRec, c: SpanClass, span: &Span) {
-        let Some(side) = self.side(Kind::Explicit) else { return };
-        let tag = rec.tag.get();
-        // ORDER: Relaxed, both — the holder's own.
-        if span.owner.load(Relaxed) == u32::from(tag) && tag != 0 {
-            return;
-        }
-        span.owner.store(tag.into(), Relaxed);
-        let first = side.page_of(span.base());
-        for i in 0..span.pages() {
-            let entry = Entry::new(span.index(), c, Kind::Explicit, tag, i);
-            if self.profile.ever() {
-                // A flag that is set at this moment by who does not see `ever` yet is lost, and its sample ends with the span.
-                side.set_entry_flagged(first + i, entry);
-            } else {
-                side.set_entry(first + i, entry);
-            }
-        }
-    }
-
-    /// Borrows a word of the held span.
-    fn explicit_next_word(&self, rec: &CacheRec, mag: &Mag, c: SpanClass, span: &Span) -> bool {
-        let n = span.nwords();
-        let from = span.cursor.load(Relaxed) as usize; // ORDER: Relaxed — the holder's own.
-        for k in 0..n {
-            let w = (from + k) % n;
-            let bits = self.take_word(span, w);
-            if bits == 0 {
-                continue;
-            }
-            span.cursor.store(((w + 1) % n) as u32, Relaxed); // ORDER: Relaxed — the holder's own.
-            // ORDER: Relaxed — set before the give whose bits `take_word` has acquired.
-            let zeroed = span.needzero.load(Relaxed) == 0;
-            if let Some(side) = self.side(Kind::Explicit) {
-                mag.wbase.set(side.ptr(span.base() + w * 64 * c.size()));
-            }
-            let watched = if self.modes.any() { WATCHED } else { 0 };
-            mag.flags.set(watched | if zeroed { ZEROED } else { 0 });
-            mag.word.store(w as u16, Relaxed); // ORDER: Relaxed — one writer, this cache.
-            mag.bits.store(bits, Relaxed); // ORDER: Relaxed — as above.
-            let count = u64::from(bits.count_ones());
-            add(&rec.taken[c.index()], count);
-            add(&rec.bytes, count * c.size() as u64);
-            return true;
-        }
-        false
     }
 
     /// [`explicit_alloc_more`](Self::explicit_alloc_more) for who does not ask about zeros. Taken once for each object that

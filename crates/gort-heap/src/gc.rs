@@ -219,7 +219,7 @@ impl<B: Backend> Inner<B> {
                 return Ok((span, now));
             }
         }
-        let span = self.new_span(rec, class, Kind::Gc)?;
+        let span = self.new_span(rec, class)?;
         Ok((span, now))
     }
 

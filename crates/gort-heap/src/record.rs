@@ -3,7 +3,7 @@
 //!
 //! Fields that the statistics read from other threads are atomics with one writer; they cost plain moves.
 
-use crate::class::{COARSE_STEPS, FINE_STEPS, SPAN_CLASSES};
+use crate::class::{CLASSES, COARSE_STEPS, FINE_STEPS, SPAN_CLASSES};
 use crate::config::Kind;
 use crate::pages::PageCache;
 use crate::profile::Arms;
@@ -80,6 +80,8 @@ pub(crate) struct CacheRec {
     /// Slots borrowed and given back, by span class.
     pub(crate) taken: [AtomicU64; SPAN_CLASSES],
     pub(crate) returned: [AtomicU64; SPAN_CLASSES],
+    /// Explicit: spans made since it was opened, by class, up to 255.
+    pub(crate) made: [Cell<u8>; CLASSES],
     /// Bytes borrowed ever.
     pub(crate) bytes: AtomicU64,
     pub(crate) wc: [Wc; WC],
@@ -142,6 +144,7 @@ impl CacheRec {
             arms: AtomicPtr::new(null_mut()),
             taken: [const { AtomicU64::new(0) }; SPAN_CLASSES],
             returned: [const { AtomicU64::new(0) }; SPAN_CLASSES],
+            made: [const { Cell::new(0) }; CLASSES],
             bytes: AtomicU64::new(0),
             wc: [const { Wc { span: AtomicU32::new(0), word: Cell::new(0), bits: AtomicU64::new(0) } };
                 WC],

@@ -1,7 +1,7 @@
 //! Pages and a record make a span, and go back when it ends.
 
 use super::Inner;
-use crate::class::{PAGE, SpanClass, class_pages, class_pages_explicit};
+use crate::class::{PAGE, SpanClass, class_pages};
 use crate::config::Kind;
 use crate::entry::Entry;
 use crate::pages::alloc::Run;
@@ -51,19 +51,11 @@ impl<B: Backend> Inner<B> {
         side.alloc_pages(self.backend(), n, 1)
     }
 
-    /// A new span of a small class, all slots free, state HELD, not yet in any list.
-    pub(crate) fn new_span(
-        &self,
-        rec: &CacheRec,
-        class: SpanClass,
-        kind: Kind,
-    ) -> Result<&Span, MemError> {
-        let pages = match kind {
-            Kind::Gc => class_pages(class.class()),
-            _ => class_pages_explicit(class.class()),
-        };
+    /// A new span of a small class of the collector's, all slots free, state HELD, not yet in any list.
+    pub(crate) fn new_span(&self, rec: &CacheRec, class: SpanClass) -> Result<&Span, MemError> {
+        let pages = class_pages(class.class());
         let n = pages * PAGE / class.size();
-        self.make_span(rec, class, kind, pages, 1, n, State::Held)
+        self.make_span(rec, class, Kind::Gc, pages, 1, n, State::Held)
     }
 
     /// A new span of whole pages: class 0, one object.
@@ -78,8 +70,9 @@ impl<B: Backend> Inner<B> {
         self.make_span(rec, SpanClass::new(0, noscan), kind, pages, align, 1, State::Large)
     }
 
+    /// A new span of either kind.
     #[expect(clippy::too_many_arguments, reason = "the one place where a span is put together")]
-    fn make_span(
+    pub(crate) fn make_span(
         &self,
         rec: &CacheRec,
         class: SpanClass,
