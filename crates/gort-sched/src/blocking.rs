@@ -68,7 +68,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         }
     }
     // SAFETY: M-OWN — a non-null word is this thread's M.
-    let on_goroutine = unsafe { M::current().as_ref() }.is_some_and(|m| !m.cur.get().is_null());
+    let on_goroutine = unsafe { M::current().as_ref() }
+        .is_some_and(|m| !m.cur.get().is_null() && m.sim().is_none());
     if !on_goroutine {
         return f();
     }

@@ -67,7 +67,7 @@ fn is_deadlock(s: &Scheduler) -> bool {
 }
 
 /// Whether a goroutine waits for a collection, which a helper thread will end, or for a descriptor.
-fn waits_for_outside(s: &Scheduler) -> bool {
+pub(crate) fn waits_for_outside(s: &Scheduler) -> bool {
     s.gs.all().any(|g| {
         g.state.get() == GState::Waiting
             && (g.waits_for(WaitReason::Collect) || g.waits_for(WaitReason::IoWait))

@@ -71,6 +71,12 @@ impl JoinWord {
         old & GONE != 0
     }
 
+    /// Whether the handle is gone.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        // ORDER: Relaxed — a look.
+        self.word.load(Relaxed) & GONE != 0
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         // ORDER: Acquire ⇐ `finish`: the result.
         self.word.load(Acquire) & DONE != 0
@@ -208,6 +214,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     /// Unwinds if the runtime shuts down while a goroutine waits here.
     pub fn join(self) -> Result<T> {
+        crate::sim::at("join");
         if !self.g().join.wait() {
             park::unwind();
         }
@@ -227,6 +234,11 @@ impl<T> JoinHandle<T> {
 
     /// Whether the goroutine has ended. `join` then returns at once.
     pub fn is_finished(&self) -> bool {
+        crate::sim::at("join");
+        self.has_ended()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
         self.g().join.is_done()
     }
 
@@ -242,7 +254,10 @@ impl<T> Drop for JoinHandle<T> {
         let drop_result = |g: &G| {
             if !taken {
                 // SAFETY: JOIN-1 — DONE stood before GONE, so `finish` left the result to us.
-                drop(unsafe { take::<Result<T>>(g) });
+                let result = unsafe { take::<Result<T>>(g) };
+                if let Err(payload) = &result {
+                    crate::sim::overlooked(&**payload);
+                }
             }
         };
         // SAFETY: JOIN-1 — the handle ends here.

@@ -56,6 +56,10 @@
 //! - NET-5     While descriptors are watched and all threads sleep, one of them sleeps in the poller.
 //! - NET-6     A registration stays until its source goes, a poller until its last registration.
 //! - NET-7     Who is roused does not sleep in the poller, whoever takes the interruption.
+//! - SIM-1     One seed is one schedule: a simulation runs on one thread, and draws every choice that
+//!   is not forced from its policy.
+//! - SIM-2     A simulation is touched by its thread alone, outlives the time in which that serves, and
+//!   is not borrowed over a switch.
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks
@@ -65,7 +69,7 @@
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` → `steal` →
 //! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
-//! `deadlock` → [`shutdown`]
+//! `deadlock` → [`shutdown`] → [`sim`]
 
 mod blocking;
 mod checkpoint;
@@ -88,6 +92,7 @@ mod runq;
 mod schedule;
 mod scheduler;
 pub mod shutdown;
+pub mod sim;
 mod sleep;
 mod spawn;
 mod start;

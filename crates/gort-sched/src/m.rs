@@ -6,6 +6,7 @@
 use crate::g::{G, GFifo};
 use crate::p::P;
 use crate::scheduler::Scheduler;
+use crate::sim::engine::Sim;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
 use core::sync::atomic::{
@@ -77,6 +78,8 @@ pub(crate) struct M {
     pub(crate) next_p: AtomicPtr<P>,
     /// Whether it sleeps as idle or waits for a P; under the idle lock.
     pub(crate) parked: Cell<bool>,
+    /// The simulation that this thread runs, or null.
+    pub(crate) sim: Cell<*const Sim>,
 }
 
 // SAFETY: M-OWN — cells belong to the thread, `parked` to the idle lock; the rest is atomic.
@@ -113,6 +116,7 @@ impl M {
             in_poller: AtomicBool::new(false),
             next_p: AtomicPtr::new(null_mut()),
             parked: Cell::new(false),
+            sim: Cell::new(core::ptr::null()),
         }
     }
 
@@ -129,6 +133,12 @@ impl M {
     pub(crate) fn scheduler(&self) -> &Scheduler {
         // SAFETY: SCHED-MEM — threads are joined before the scheduler goes.
         unsafe { &*self.sched }
+    }
+
+    /// The simulation that this thread runs.
+    pub(crate) fn sim<'a>(&self) -> Option<&'a Sim> {
+        // SAFETY: SIM-2 — a simulation outlives the time in which its thread serves.
+        unsafe { self.sim.get().as_ref() }
     }
 
     /// The P that this thread holds.

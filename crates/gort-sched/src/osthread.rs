@@ -7,6 +7,9 @@ use crate::m::M;
 
 /// The current goroutine `g` owns `m` from now on. The caller has counted the lock.
 pub(crate) fn take(m: &M, g: *mut G) {
+    if m.sim().is_some() {
+        return; // There is one thread for all.
+    }
     m.exclusive.set(g);
     // SAFETY: G-OWN — the goroutine that runs here.
     let g = unsafe { &*g };

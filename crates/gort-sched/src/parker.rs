@@ -34,6 +34,7 @@ impl Parker {
     ///
     /// A goroutine unwinds from here when its runtime shuts down.
     pub fn park(&self, reason: WaitReason, deadline_ns: Option<u64>) -> bool {
+        crate::sim::at("park");
         let ticket = {
             let mut token = self.0.lock();
             if core::mem::take(&mut token.notified) {
@@ -59,6 +60,7 @@ impl Parker {
 
     /// Lets the waiter go on.
     pub fn unpark(&self) {
+        crate::sim::at_drop("unpark");
         let waiting = {
             let mut token = self.0.lock();
             let waiting = token.waiting.take();

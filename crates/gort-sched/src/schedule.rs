@@ -216,7 +216,7 @@ pub(crate) fn take_runnext(m: &M, p: &P) -> *mut G {
 
 /// Takes from the queue and the list of bound goroutines in turn.
 #[inline]
-fn pick_queued(m: &M, p: &P) -> *mut G {
+pub(crate) fn pick_queued(m: &M, p: &P) -> *mut G {
     // SAFETY: M-OWN — called on this thread.
     unsafe {
         if !m.has_bound_work() {
@@ -338,6 +338,12 @@ fn find(m: &M) -> Option<*mut G> {
         if over {
             // ORDER: Relaxed — a wish.
             p.slice_over.store(false, Relaxed);
+            if let Some(sim) = m.sim() {
+                match sim.find(m) {
+                    Some(g) => return found(m, s, p, g),
+                    None => continue,
+                }
+            }
         }
         let turn = over || tick.is_multiple_of(INJECTOR_TURN);
         // Threads that wait for a P have their turn when this one has nothing to run: one that has just

@@ -96,10 +96,16 @@ impl Scheduler {
     /// # Panics
     /// If it is an M already.
     pub fn serve(&self) {
+        self.serve_as(|_| ());
+    }
+
+    /// As [`serve`](Self::serve); `prepare` gets the M before it runs anything.
+    pub(crate) fn serve_as(&self, prepare: impl FnOnce(&M)) {
         assert!(M::current().is_null(), "this thread runs goroutines already");
         // ORDER: Release — as in `begin`.
         self.begun.store(true, Release);
         let m = self.new_m();
+        prepare(m);
         {
             let mut idle = self.idle.lock();
             idle.threads += 1;
@@ -154,7 +160,7 @@ impl Scheduler {
     }
 
     /// Ends the waits of all goroutines but the runtime's own.
-    fn end_waits(&self) {
+    pub(crate) fn end_waits(&self) {
         self.end_waits_of(|g| !g.has(SYSTEM));
     }
 

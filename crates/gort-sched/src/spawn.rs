@@ -171,7 +171,9 @@ impl Scheduler {
                 }
             }
         }
-        Ok(JoinHandle::new(handle))
+        let handle = JoinHandle::new(handle);
+        crate::sim::at("spawn");
+        Ok(handle)
     }
 
     /// Keeps the scheduler from ending until the value goes; an error if it has ended.

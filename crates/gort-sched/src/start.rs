@@ -180,6 +180,7 @@ fn end<T>(g: &G, result: join::Result<T>) {
         } else {
             if !payload.is::<crate::thread::GoexitToken>() {
                 (g.scheduler().config.hooks.panicked)(g.id.get());
+                crate::sim::panicked(g, &*payload);
             }
             payload
         }

@@ -9,6 +9,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sched::sim;
 use gort_sys::clock;
 use gort_sys::lock::RawLock;
 use std::sync::{LockResult, PoisonError};
@@ -128,6 +129,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         deadline: Option<u64>,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+        sim::at("wait");
         let w = Waiter::new(Ticket::open(), Kind::Value, 0, ptr::null_mut());
         self.lock.acquire();
         // SAFETY: WAIT-1 — just taken.
@@ -156,6 +158,7 @@ impl Condvar {
     }
 
     fn notify(&self, mut count: usize) {
+        sim::at_drop("notify");
         let wakes = WakeList::new();
         self.lock.acquire();
         // SAFETY: WAIT-1 — just taken.

@@ -26,7 +26,8 @@
 //!
 //! # Does not know
 //! How a goroutine is parked, on what it runs, or what runs next: only
-//! [`Ticket`], the one parking primitive, and `go`.
+//! [`Ticket`], the one parking primitive, `go`, and the points at which a simulation may switch
+//! (`sim::at`).
 //!
 //! # Invariants
 //! - WAIT-1 A queue, and a waiter that is in it, are touched under the queue's lock only.
@@ -140,6 +141,9 @@ impl Drop for Leave<'_> {
 
 /// A seed that no other call gets.
 fn random() -> u64 {
+    if let Some(n) = gort_sched::sim::draw() {
+        return n;
+    }
     static SEED: AtomicU64 = AtomicU64::new(0x5851_f42d_4c95_7f2d);
     // ORDER: Relaxed — only that every caller gets a number of its own.
     let n = SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use core::mem::MaybeUninit;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
+use gort_sched::sim;
 use gort_sys::atomic::{AtomicU8, Ordering};
 use gort_sys::lock::RawLock;
 
@@ -97,6 +98,7 @@ impl Once {
 
     #[inline]
     fn call(&self, force: bool, f: impl FnOnce(&OnceState)) {
+        sim::at("once");
         if !self.is_completed() {
             let mut f = Some(f);
             self.call_slow(force, &mut |state| {

@@ -22,6 +22,7 @@ use core::cell::UnsafeCell;
 use core::hint::spin_loop;
 use core::ptr;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
+use gort_sched::sim;
 use gort_sys::atomic::{AtomicU32, Ordering};
 use gort_sys::lock::RawLock;
 use gort_sys::{clock, thread};
@@ -77,6 +78,7 @@ impl RawMutex {
     /// Locks, if nobody holds it.
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
+        sim::at("try_lock");
         let mut word = self.load();
         while word & (LOCKED | STARVING) == 0 {
             if self.exchange(word, word | LOCKED) {
@@ -90,6 +92,7 @@ impl RawMutex {
     /// Locks, waiting for as long as it takes.
     #[inline]
     pub(crate) fn lock(&self) {
+        sim::at("lock");
         // ORDER: Acquire ⇐ `unlock`: the data of the last holder. Relaxed on failure.
         let free =
             self.word.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
@@ -101,6 +104,7 @@ impl RawMutex {
     /// Unlocks. The caller holds it.
     #[inline]
     pub(crate) fn unlock(&self) {
+        sim::at_drop("unlock");
         // ORDER: Release ⇒ `lock`: our data. Relaxed on failure.
         let alone =
             self.word.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_ok();

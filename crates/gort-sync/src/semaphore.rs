@@ -8,6 +8,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sched::sim;
 use gort_sys::lock::RawLock;
 
 /// A number of permits. Who asks for more than there are waits, and so does everybody after
@@ -49,6 +50,7 @@ impl Semaphore {
 
     /// Permits that are there now.
     pub fn available(&self) -> usize {
+        sim::at_drop("available");
         self.lock.acquire();
         // SAFETY: WAIT-1 — just taken.
         let permits = unsafe { (*self.state.get()).permits };
@@ -68,6 +70,7 @@ impl Semaphore {
 
     /// Takes `n` permits if they are there and nobody waits.
     pub fn try_acquire(&self, n: usize) -> bool {
+        sim::at("try_acquire");
         self.lock.acquire();
         // SAFETY: WAIT-1 — just taken.
         let taken = unsafe { self.take(n) };
@@ -88,6 +91,7 @@ impl Semaphore {
     }
 
     fn acquire_until(&self, n: usize, deadline: Option<u64>) -> bool {
+        sim::at("acquire");
         self.lock.acquire();
         // SAFETY: WAIT-1 — just taken.
         if unsafe { self.take(n) } {
@@ -123,6 +127,7 @@ impl Semaphore {
     /// # Panics
     /// If there are more than a `usize` can count.
     pub fn release(&self, n: usize) {
+        sim::at_drop("release");
         let wakes = WakeList::new();
         self.lock.acquire();
         // SAFETY: WAIT-1 — just taken.

@@ -7,6 +7,7 @@ use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
+use gort_sched::sim;
 use gort_sys::atomic::{AtomicIsize, Ordering};
 use gort_sys::lock::RawLock;
 use std::sync::Arc;
@@ -104,6 +105,7 @@ impl Drop for Member {
 
 impl Group {
     fn add(&self, delta: isize) {
+        sim::at_drop("add");
         // ORDER: Relaxed — a look; the exchange decides.
         let mut now = self.count.load(Ordering::Relaxed);
         loop {
@@ -152,6 +154,7 @@ impl Group {
     }
 
     fn wait(&self) {
+        sim::at("wait");
         // ORDER: Acquire ⇐ `last`: what all have done.
         if self.count.load(Ordering::Acquire) == 0 {
             return;

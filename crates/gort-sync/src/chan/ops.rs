@@ -12,6 +12,7 @@ use core::cell::Cell;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use gort_sched::checkpoint;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sched::sim;
 
 /// Why a receive brought nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ impl<T> Chan<T> {
     /// Sends without waiting.
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        sim::at("chan send");
         if self.base.looks_full() {
             checkpoint();
             return Err(TrySendError::Full(value));
@@ -57,6 +59,7 @@ impl<T> Chan<T> {
     /// Sends, waiting until `deadline` if there is one.
     #[inline]
     pub(crate) fn send(&self, value: T, deadline: Option<u64>) -> Result<(), SendTimeoutError<T>> {
+        sim::at("chan send");
         let value = ManuallyDrop::new(value);
         let wakes = WakeList::new();
         self.base.lock.acquire();
@@ -112,6 +115,7 @@ impl<T> Chan<T> {
     /// makes its value).
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        sim::at("chan receive");
         let mut dst = MaybeUninit::uninit();
         let outcome = Cell::new(Outcome::Pending);
         loop {
@@ -140,6 +144,7 @@ impl<T> Chan<T> {
     /// Receives, waiting until `deadline` if there is one.
     #[inline]
     pub(crate) fn recv(&self, deadline: Option<u64>) -> Result<T, NoValue> {
+        sim::at("chan receive");
         let mut dst = MaybeUninit::uninit();
         let outcome = Cell::new(Outcome::Pending);
         loop {

@@ -204,6 +204,7 @@ impl<T> Chan<T> {
 
     /// Closes the channel; `false` if it was closed already.
     pub(crate) fn close(&self) -> bool {
+        gort_sched::sim::at_drop("chan close");
         let wakes = WakeList::new();
         self.base.lock.acquire();
         // SAFETY: CHAN-LOCK — just taken.
@@ -215,6 +216,7 @@ impl<T> Chan<T> {
 
     /// Closes the channel and drops what nobody will receive: the last receiver has gone.
     pub(crate) fn abandon(&self) {
+        gort_sched::sim::at_drop("chan close");
         let wakes = WakeList::new();
         self.base.lock.acquire();
         // SAFETY: CHAN-LOCK — just taken.

@@ -20,6 +20,7 @@ use core::array;
 use core::cell::Cell;
 use gort_sched::checkpoint;
 use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sched::sim;
 use gort_sys::chance::Chance;
 use gort_sys::clock;
 
@@ -93,6 +94,7 @@ impl<'a> Run<'_, 'a, '_> {
         order: &mut [usize],
         locks: &mut [Option<&'a Base>],
     ) -> Option<Won<'a>> {
+        sim::at("select");
         for (i, place) in order.iter_mut().enumerate() {
             *place = i;
         }
