@@ -17,9 +17,10 @@
 //! for each operation.
 //!
 //! # Read in this order
-//! `fast` → `slow` → `process` → `settings` → `word` → `fork` → `background` → `sized`
+//! `fast` → `slow` → `process` → `settings` → `word` → `fork` → `exit` → `background` → `sized`
 
 mod background;
+mod exit;
 mod fast;
 mod fork;
 #[doc(hidden)]

@@ -94,7 +94,7 @@
 //!
 //! # Read in this order
 //! [`class`] → [`cache`] → `record` → `gc` → `sweep` → `specials` → `explicit` → [`global`] → `protocol` → `span` → `spans` → `central` →
-//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`scavenger`] → [`profile`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`check`]
+//! `pages` → `side` → `sparse` → [`object`] → `scavenge` → [`pace`] → [`scavenger`] → [`profile`] → [`stats`] → [`verify`] → [`memstats`] → [`mappings`] → [`map`] → [`report`] → [`check`]
 
 pub mod cache;
 mod central;
@@ -110,6 +110,7 @@ pub mod global;
 pub mod heap;
 mod held;
 mod inner;
+pub mod map;
 pub mod mappings;
 pub mod memstats;
 pub mod object;
@@ -118,6 +119,7 @@ mod pages;
 pub mod profile;
 mod protocol;
 mod record;
+pub mod report;
 mod scavenge;
 pub mod scavenger;
 mod side;
@@ -136,6 +138,7 @@ pub use config::{DropFn, HeapConfig, Hooks, Kind};
 pub use global::{GortAlloc, process_heap};
 pub use gort_sys::{Backend, Linux, MemError};
 pub use heap::{Heap, Swept};
+pub use map::{ChunkInfo, HeapMap, PageState, Place, SpanInfo};
 pub use mappings::{Mapping, Part};
 pub use memstats::{BySize, MemStats};
 pub use object::{MarkedNew, Object};

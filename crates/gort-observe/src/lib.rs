@@ -1,7 +1,7 @@
 //! Looking inside: what the layers count and sample, in the formats that people's tools already read.
 //!
 //! The layers themselves give plain figures and know no format. Here figures become files: profiles for `go tool pprof`
-//! ([`pprof`]).
+//! ([`pprof`]), the heap's report for `cargo xtask frag` ([`heap_report`]).
 //!
 //! ```
 //! use gort_heap::{Heap, HeapConfig, Kind, Linux};
@@ -30,7 +30,8 @@
 //! None of its own. Symbols are looked up under the backtrace crate's lock.
 //!
 //! # Read in this order
-//! [`pprof`]
+//! [`pprof`] → [`heap_report`]
 #![forbid(unsafe_code)]
 
+pub mod heap_report;
 pub mod pprof;

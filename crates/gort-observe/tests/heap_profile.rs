@@ -80,6 +80,12 @@ fn the_process_is_profiled() {
         assert!(first.line.iter().any(|l| !name(l.function_id).starts_with("gort_heap::")));
     }
 
+    let mut report = Vec::new();
+    gort_observe::heap_report::write(&mut report).unwrap();
+    assert!(report.starts_with(b"{\"gort_heap_report\":1,"));
+    // The first error of the writer is the one that is told.
+    assert!(gort_observe::heap_report::write(&mut &mut [0u8; 100][..]).is_err());
+
     if let Some(go) = go() {
         let path = std::env::temp_dir().join(format!("gort-heap-{}.pb.gz", std::process::id()));
         std::fs::write(&path, &file).unwrap();

@@ -40,7 +40,7 @@
 //!
 //! # Read in this order
 //! [`mem`] → [`stat`] → [`rank`] → [`lock`] → [`note`] → [`thread`] → [`membarrier`] → [`cgroup`] → [`cpu`] → [`numa`]
-//! → [`platform`] → [`fatal`](mod@fatal)
+//! → [`platform`] → [`sink`] → [`fatal`](mod@fatal)
 
 pub mod atomic;
 pub mod cgroup;
@@ -59,6 +59,7 @@ pub mod numa;
 pub mod platform;
 pub mod process;
 pub mod rank;
+pub mod sink;
 pub mod stat;
 pub mod thread;
 

@@ -129,6 +129,25 @@ pub fn thread_nanos() -> u64 {
     ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64
 }
 
+/// The process's number.
+pub fn pid() -> u32 {
+    // SAFETY: SYS-CALL — no arguments, no failure.
+    unsafe { libc::getpid() as u32 }
+}
+
+/// Has `f` run when the process exits by itself, after what was asked for later. The C library may allocate for it.
+pub fn at_exit(f: extern "C" fn()) -> bool {
+    // SAFETY: SYS-CALL — a function that stays.
+    unsafe { libc::atexit(f) == 0 }
+}
+
+/// Calls `f` with each line of `/proc/self/smaps` until it returns `false`; allocates nothing.
+pub fn smaps(f: impl FnMut(&[u8]) -> bool) {
+    if let Some(path) = crate::file::Path::new(&[b"/proc/self/smaps"]) {
+        crate::file::lines(&path, f);
+    }
+}
+
 /// Looks a name up in the environment without the standard library, which may allocate for it.
 pub fn env(name: &core::ffi::CStr) -> Option<&'static [u8]> {
     // SAFETY: SYS-CALL — the name is a C string; the value stays as long as nobody changes the environment, and is looked at

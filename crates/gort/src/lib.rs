@@ -163,6 +163,8 @@ pub mod debug {
     }
 
     pub use gort_heap::profile::DEFAULT_RATE;
+    /// The process's heap in full, as lines of JSON, for `cargo xtask frag` and `cargo xtask heap-map`.
+    pub use gort_observe::heap_report::write as heap_report;
 
     /// Asks for one sample of the heap profile in so many bytes allocated ([`DEFAULT_RATE`] is Go's default); 0 is none.
     pub fn set_mem_profile_rate(bytes: u64) {

@@ -4,7 +4,7 @@
 //! from the pool for a single operation, when the thread's own has gone already (destructors that run late).
 
 use super::settings::Settings;
-use super::{fork, word};
+use super::{exit, fork, word};
 use crate::config::{HeapConfig, Kind};
 use crate::heap::Heap;
 use crate::inner::Inner;
@@ -174,6 +174,7 @@ impl Lease {
             word::set(NonNull::from(rec));
             PROCESS.end.mark(core::ptr::from_ref(rec).expose_provenance());
             fork::watch();
+            exit::watch();
         }
         rec.busy.set(true);
         Some(Lease { rec, heap, lent })

@@ -124,8 +124,13 @@ impl PageAlloc {
         PageBits(free.0.map(|w| !w))
     }
 
-    /// Pages in use and bare pages of a chunk.
-    #[cfg(test)]
+    /// The same for a chunk that may not be there.
+    pub(crate) fn chunk_bits(&mut self, chunk: usize) -> Option<(PageBits, PageBits)> {
+        let there = chunk < self.end.div_ceil(CHUNK_PAGES) && self.chunks.is_mapped(chunk);
+        there.then(|| self.bits_of(chunk))
+    }
+
+    /// Pages in use and bare pages of a chunk. Of one that was never grown all are in use.
     pub(crate) fn bits_of(&mut self, chunk: usize) -> (PageBits, PageBits) {
         (self.in_use(chunk), self.chunk(chunk).scav)
     }

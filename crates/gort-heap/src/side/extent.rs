@@ -33,6 +33,13 @@ impl Side {
         self.grow.lock().heap_extents(self.range, &mut f);
     }
 
+    /// Whether a page address lies in what was grown.
+    pub(crate) fn is_grown(&self, addr: usize) -> bool {
+        let mut grown = false;
+        self.heap_extents(|e| grown |= (e.addr..e.addr + e.mapped).contains(&addr));
+        grown
+    }
+
     /// Calls `f` for each range that holds page entries, summaries, bits, the arena index and words of free bits.
     pub(crate) fn table_extents(&self, mut f: impl FnMut(Extent)) {
         let mut pass = |r: gort_sys::PageRange, mapped| {
