@@ -12,82 +12,78 @@
 //! A slot is counted only after its bit is visible, so a count of n means that no giver is between its two steps; only then
 //! may the pages go. After its addition a giver touches the span only under the central's lock, and only if the
 //! generation is still the one that its addition saw.
+//!
+//! The steps themselves are in `steps`; here are the lists and locks around them.
+
+#[cfg(all(test, loom))]
+mod model;
+pub(crate) mod steps;
 
 use crate::central::Lists;
 use crate::class::SpanClass;
 use crate::config::Kind;
 use crate::inner::Inner;
 use crate::record::CacheRec;
-use crate::span::{Span, State, Word};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::span::{Span, State};
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
 use gort_sys::Backend;
+use steps::{Given, Settled, Words};
 
 /// Spans looked at for one that carries the taker's tag.
 const LOOK: usize = 4;
 
+impl Words for Span {
+    type Cell = AtomicU64;
+
+    #[inline]
+    fn st(&self) -> &AtomicU64 {
+        &self.st
+    }
+
+    #[inline]
+    fn word(&self, w: usize) -> &AtomicU64 {
+        self.word(w)
+    }
+
+    #[inline]
+    fn n(&self) -> i32 {
+        self.n() as i32
+    }
+}
+
 impl<B: Backend> Inner<B> {
     /// Takes a whole word of free bits. Holder only.
+    #[inline]
     pub(crate) fn take_word(&self, span: &Span, w: usize) -> u64 {
-        let word = span.word(w);
-        // ORDER: Relaxed — a look; a bit that it misses is found by the next one, or by `detach` through the count.
-        if word.load(Relaxed) == 0 {
-            return 0;
-        }
-        let bits = word.swap(0, AcqRel); // ORDER: Acquire ⇐ `give`: the slots' last use. Release: keeps the order for the next taker.
-        span.st.fetch_sub(bits.count_ones().into(), AcqRel); // ORDER: AcqRel — one order for all changes of the word.
-        bits
+        steps::take(span, w)
     }
 
     /// Gives bits of one word back. `dirty`: the slots were used.
     pub(crate) fn give(&self, span: &Span, w: usize, bits: u64, dirty: bool) {
         if dirty && span.needzero.load(Relaxed) == 0 {
-            span.needzero.store(1, Relaxed); // ORDER: Relaxed, both — published by the OR below.
+            span.needzero.store(1, Relaxed); // ORDER: Relaxed, both — published by the OR in `steps::give`.
         }
-        let n = span.n() as i32;
-        let old = span.word(w).fetch_or(bits, AcqRel); // ORDER: Release ⇒ `take_word`: our last use of the slots.
-        if old & bits != 0 {
-            self.double_free(span, w * 64 + (old & bits).trailing_zeros() as usize);
-        }
-        // ORDER: AcqRel — after the OR, never before (H-2); Acquire: we may go on to release the span.
-        let was = Word(span.st.fetch_add(bits.count_ones().into(), AcqRel));
-        let now = was.count() + bits.count_ones() as i32;
-        match was.state() {
-            State::Full => self.first_free(span, was.generation()),
-            State::Partial if now == n => self.emptied(span, was.generation()),
-            _ => {}
+        match steps::give(span, w, bits) {
+            Given::Done => {}
+            Given::Twice(bits) => {
+                self.double_free(span, w * 64 + bits.trailing_zeros() as usize);
+            }
+            Given::FirstFree(generation) => self.settle(span, State::Full, generation),
+            Given::Emptied(generation) => self.emptied(span, generation),
         }
     }
 
     /// Lets go of a span without free bits. `false`: somebody gave meanwhile.
     pub(crate) fn detach(&self, span: &Span) -> bool {
-        let mut st = span.state();
-        while st.count() <= 0 {
-            // ORDER: AcqRel — one order for all changes of the word; who gives afterwards sees FULL.
-            match span.st.compare_exchange(st.0, st.with_state(State::Full).0, AcqRel, Acquire) {
-                Ok(_) => return true,
-                Err(now) => st = Word(now),
-            }
-        }
-        false
-    }
-
-    /// A full span got a slot back: it becomes findable.
-    fn first_free(&self, span: &Span, generation: u32) {
-        let central = &self.central_explicit[span.class().class() as usize];
-        let mut lists = central.lock();
-        self.settle(&mut lists, span, State::Full, generation);
+        steps::detach(span)
     }
 
     /// A listed span is all free.
     fn emptied(&self, span: &Span, generation: u32) {
         let central = &self.central_explicit[span.class().class() as usize];
         let mut lists = central.lock();
-        let st = span.state();
-        // The state moves from PARTIAL under this lock only, and the count of a listed span only rises.
-        if st.generation() == generation
-            && st.state() == State::Partial
-            && st.count() == span.n() as i32
-        {
+        if steps::is_empty(span, generation) {
             // ORDER: Relaxed, both — under the list's lock.
             if span.waits.load(Relaxed) != 0 {
                 return;
@@ -123,39 +119,17 @@ impl<B: Backend> Inner<B> {
 
     /// The holder is done with a span.
     pub(crate) fn drop_held(&self, span: &Span) {
-        let central = &self.central_explicit[span.class().class() as usize];
-        let generation = span.state().generation();
-        let mut lists = central.lock();
-        self.settle(&mut lists, span, State::Held, generation);
+        self.settle(span, State::Held, span.state().generation());
     }
 
-    /// Moves a span that is in no list to where its count says, if it is still `from` and of this generation.
-    fn settle(&self, lists: &mut Lists, span: &Span, from: State, generation: u32) {
-        let n = span.n() as i32;
-        let mut st = span.state();
-        loop {
-            if st.generation() != generation || st.state() != from {
-                return; // Somebody else moved it on.
-            }
-            let to = match st.count() {
-                count if count == n => State::Free,
-                count if count > 0 => State::Partial,
-                _ if from == State::Full => return, // Given and taken again.
-                _ => State::Full,
-            };
-            // FREE is written by `release_span`; HELD keeps others away until then.
-            let next = if to == State::Free { State::Held } else { to };
-            // ORDER: AcqRel — one order for all changes of the word. Acquire on failure: the count may make us release.
-            match span.st.compare_exchange(st.0, st.with_state(next).0, AcqRel, Acquire) {
-                Ok(_) if to == State::Free => return self.release_span(span, Kind::Explicit),
-                Ok(_) => {
-                    if to == State::Partial {
-                        lists.partial[0].push(&self.spans, span);
-                    }
-                    return;
-                }
-                Err(now) => st = Word(now),
-            }
+    /// Moves a span that is in no list to where its count says.
+    fn settle(&self, span: &Span, from: State, generation: u32) {
+        let central = &self.central_explicit[span.class().class() as usize];
+        let lists: &mut Lists = &mut central.lock();
+        match steps::settle(span, from, generation) {
+            Settled::Nothing => {}
+            Settled::Link => lists.partial[0].push(&self.spans, span),
+            Settled::Release => self.release_span(span, Kind::Explicit),
         }
     }
 
@@ -178,13 +152,7 @@ impl<B: Backend> Inner<B> {
         if span.waits.swap(0, Relaxed) != 0 {
             lists.waiting = 0;
         }
-        let mut st = span.state();
-        // ORDER: AcqRel — one order for all changes of the word.
-        while let Err(now) =
-            span.st.compare_exchange(st.0, st.with_state(State::Held).0, AcqRel, Acquire)
-        {
-            st = Word(now);
-        }
+        steps::hold(span);
         Some(span)
     }
 }

@@ -125,9 +125,7 @@ impl<B: Backend> Inner<B> {
             self.forget_all(span);
         }
         let (page, pages) = (side.page_of(span.base()), span.pages());
-        let generation = span.state().generation().wrapping_add(1);
-        // ORDER: Release — a late giver that reads the new generation sees a span that is not its own any more.
-        span.st.store(Word::new(State::Free, 0, generation).0, Ordering::Release);
+        crate::protocol::steps::retire(span);
         for i in 0..pages {
             side.set_entry(page + i, Entry::NONE);
         }
