@@ -131,6 +131,13 @@ pub mod stats;
 mod sweep;
 pub mod verify;
 
+/// Steps of the page allocator from bytes, for the fuzzer, which is another crate.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_pages(bytes: &[u8]) {
+    pages::body::run(bytes);
+}
+
 pub use cache::{Cache, NeedSpan, Slot};
 pub use check::CheckReport;
 pub use class::{SpanClass, class_of, class_size};

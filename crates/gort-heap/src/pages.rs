@@ -6,6 +6,9 @@
 
 pub(crate) mod alloc;
 pub(crate) mod bits;
+#[cfg(any(test, fuzzing))]
+#[path = "pages/tests/body.rs"]
+pub(crate) mod body;
 pub(crate) mod cache;
 pub(crate) mod candidate;
 pub(crate) mod density;

@@ -15,9 +15,9 @@
 //!
 //! The steps themselves are in `steps`; here are the lists and locks around them.
 
-#[cfg(all(test, loom))]
-mod model;
 pub(crate) mod steps;
+#[cfg(all(test, loom))]
+mod tests;
 
 use crate::central::Lists;
 use crate::class::SpanClass;

@@ -7,10 +7,10 @@ mod candidates;
 mod random;
 mod released;
 
-use super::alloc::{PageAlloc, Run};
-use super::bits::{CHUNK_PAGES, PageBits};
+use super::alloc::Run;
+use super::bits::PageBits;
+use super::body::{C, Pages};
 use super::cache::PageCache;
-use gort_sys::{Linux, SysStat};
 
 /// First page and length of a run inside of a chunk.
 type Part = (usize, usize);
@@ -24,18 +24,7 @@ fn bits(parts: &[Part]) -> PageBits {
     bits
 }
 
-/// A page allocator on tables of its own; the pages themselves do not exist.
-struct Pages {
-    alloc: PageAlloc,
-    st: SysStat,
-}
-
 impl Pages {
-    fn new(shift: u32) -> Self {
-        let st = SysStat::new();
-        Self { alloc: PageAlloc::new(&Linux, 1 << shift, &st).unwrap(), st }
-    }
-
     /// With the given chunks grown.
     fn with(shift: u32, chunks: &[usize]) -> Self {
         let mut p = Self::new(shift);
@@ -77,18 +66,6 @@ impl Pages {
             assert_eq!(is_bare, bare, "{what}: bare pages of chunk {chunk}");
         }
     }
-
-    fn grow(&mut self, chunk: usize, n: usize) {
-        self.alloc.prepare(&Linux, chunk * CHUNK_PAGES, n * CHUNK_PAGES, &self.st).unwrap();
-        self.alloc.grow(chunk * CHUNK_PAGES, n * CHUNK_PAGES);
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        unsafe { self.alloc.release(&Linux, &self.st) };
-        assert_eq!(self.st.bytes(), Default::default());
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +89,6 @@ fn run(shift: u32, chunks: &[usize], steps: &[Step]) {
         p.alloc.check().unwrap_or_else(|id| panic!("{id} after step {i}"));
     }
 }
-
-const C: usize = CHUNK_PAGES;
 
 #[test]
 fn one_chunk() {

@@ -5,7 +5,7 @@ use core::f64::consts::{LN_2, SQRT_2};
 
 /// `-ln(u)` for `u` above 0 and up to 1, to ten digits.
 pub(super) fn minus_ln(u: f64) -> f64 {
-    debug_assert!(u >= f64::MIN_POSITIVE && u <= 1.0);
+    debug_assert!((f64::MIN_POSITIVE..=1.0).contains(&u));
     let bits = u.to_bits();
     // u = m * 2^e with m from 1 to 2; then m from 0.7 to 1.4, where the series is short.
     let mut e = (bits >> 52) as i64 - 1023;

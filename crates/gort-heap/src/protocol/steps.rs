@@ -1,5 +1,5 @@
 //! The protocol's steps on the words of one span, and nothing else: generic over the atomics, so that the functions that run
-//! are the ones that loom explores (`model`).
+//! are the ones that loom explores (`tests`).
 
 use crate::span::{State, Word};
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};

@@ -5,15 +5,14 @@
 )]
 
 use gort_heap::class::class_for;
-use gort_heap::{Backend, Cache, Heap, HeapConfig, Kind, Linux, SpanClass};
-use gort_sys::TestBackend;
-use proptest::prelude::*;
+use gort_heap::{Backend, Cache, Heap, HeapConfig, Kind, SpanClass};
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
+/// One step.
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     Alloc { cache: usize, size: usize, align: u32, zeroed: bool },
     Free { cache: usize, which: usize },
     Realloc { cache: usize, which: usize, size: usize },
@@ -26,23 +25,32 @@ enum Op {
     Trim,
 }
 
-fn size() -> impl Strategy<Value = usize> {
-    prop_oneof![8 => 1..200usize, 4 => 200..4000usize, 2 => 4000..33_000usize, 1 => 33_000..300_000usize]
+impl Op {
+    /// From a byte that says what, one that says who, and four that say how much.
+    fn read([what, who, a, b, c, d]: [u8; 6]) -> Self {
+        let n = u32::from_le_bytes([a, b, c, d]) as usize;
+        let (cache, which) = (usize::from(who) % 3, n);
+        let most = [200, 4000, 33_000, 300_000][usize::from(who >> 4) % 4];
+        let size = 1 + n % most;
+        let flag = who & 8 != 0;
+        match what % 32 {
+            0..=8 => Op::Alloc { cache, size, align: u32::from(what >> 5) * 2, zeroed: flag },
+            9..=14 => Op::Free { cache, which },
+            15 | 16 => Op::Realloc { cache, which: usize::from(what), size },
+            17 => Op::Scavenge { budget: n as u64 % 3_000_000, force: flag },
+            18 => Op::Trim,
+            19 => Op::Flush { cache },
+            20 => Op::Drop { cache },
+            21..=29 => Op::Take { cache: cache % 2, size, noscan: flag },
+            30 => Op::Cycle { seed: n as u64, lag: flag, lazy: who & 16 != 0 },
+            _ => Op::Black { cache: cache % 2, on: flag },
+        }
+    }
 }
 
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        8 => (0..3usize, size(), 0..14u32, any::<bool>()).prop_map(|(cache, size, align, zeroed)| Op::Alloc { cache, size, align, zeroed }),
-        5 => (0..3usize, any::<usize>()).prop_map(|(cache, which)| Op::Free { cache, which }),
-        2 => (0..3usize, any::<usize>(), prop_oneof![3 => size(), 1 => 30_000..1_300_000usize]).prop_map(|(cache, which, size)| Op::Realloc { cache, which, size }),
-        1 => (0..3_000_000u64, any::<bool>()).prop_map(|(budget, force)| Op::Scavenge { budget, force }),
-        1 => Just(Op::Trim),
-        1 => (0..3usize).prop_map(|cache| Op::Flush { cache }),
-        1 => (0..3usize).prop_map(|cache| Op::Drop { cache }),
-        8 => (0..2usize, size(), any::<bool>()).prop_map(|(cache, size, noscan)| Op::Take { cache, size, noscan }),
-        1 => (any::<u64>(), any::<bool>(), any::<bool>()).prop_map(|(seed, lag, lazy)| Op::Cycle { seed, lag, lazy }),
-        1 => (0..2usize, any::<bool>()).prop_map(|(cache, on)| Op::Black { cache, on }),
-    ]
+/// Steps from bytes, six for each.
+pub(crate) fn run<B: Backend>(backend: B, bytes: &[u8]) {
+    drive(backend, bytes.as_chunks::<6>().0.iter().map(|op| Op::read(*op)));
 }
 
 struct Live {
@@ -292,7 +300,8 @@ impl<B: Backend> Machine<B> {
     }
 }
 
-fn drive<B: Backend>(backend: B, ops: Vec<Op>) {
+/// Plays the steps on a heap of its own, and takes it apart.
+pub(crate) fn drive<B: Backend>(backend: B, ops: impl IntoIterator<Item = Op>) {
     let mut machine = Machine::new(backend);
     for op in ops {
         machine.run(op);
@@ -315,20 +324,4 @@ fn drive<B: Backend>(backend: B, ops: Vec<Op>) {
     }
     machine.verify_all();
     assert_eq!(machine.heap.stats().heap_in_use, 0);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn agrees_with_the_map_of_live_ranges(ops in prop::collection::vec(op(), 1..250)) {
-        drive(Linux, ops);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn the_same_on_checked_memory(ops in prop::collection::vec(op(), 1..120)) {
-        drive(TestBackend::new(), ops);
-    }
 }
