@@ -124,7 +124,7 @@ fn probe() -> Features {
     if let Ok(r) = Linux.reserve(page, page, 0, &stat) {
         // SAFETY: MEM-2 — reserved just now.
         if unsafe { Linux.map(r, &stat) }.is_ok() {
-            note(Features::VMA_NAMES, crate::mem::try_name(r, c"gort: probe"));
+            note(Features::VMA_NAMES, crate::mem::try_name(r, c"gort: probe").is_ok());
             note(Features::POPULATE, crate::mem::try_advice(r, crate::mem::MADV_POPULATE_WRITE));
             note(Features::LAZY_FREE, crate::mem::try_advice(r, libc::MADV_FREE));
             note(Features::GUARD_REGIONS, crate::mem::try_advice(r, MADV_GUARD_INSTALL));

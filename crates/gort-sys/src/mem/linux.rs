@@ -9,7 +9,7 @@ use crate::errno::Kept;
 use crate::platform::{self, Features};
 use crate::stat::{MemState, SysBytes, SysStat};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Linux's memory. Has no state of its own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,13 +88,13 @@ fn advise(r: PageRange, advice: libc::c_int) -> Result<(), i32> {
     }
 }
 
-/// Gives a range of ours a name; whether the kernel took it.
-pub(crate) fn try_name(r: PageRange, name: &'static core::ffi::CStr) -> bool {
+/// Gives a range of ours a name, if the kernel takes it.
+pub(crate) fn try_name(r: PageRange, name: &'static core::ffi::CStr) -> Result<(), i32> {
     let _errno = Kept::new();
+    let (base, name) = (r.base.as_ptr(), name.as_ptr());
     // SAFETY: MEM-2 — names a range of ours.
-    unsafe {
-        libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, r.base.as_ptr(), r.len, name.as_ptr()) == 0
-    }
+    let done = unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, base, r.len, name) };
+    if done == 0 { Ok(()) } else { Err(errno()) }
 }
 
 /// Gives the kernel advice about a range of ours; whether the kernel took it.
@@ -159,7 +159,9 @@ unsafe impl Backend for Linux {
         // Not aligned: take enough to contain an aligned run, give the two ends back.
         munmap(first, len);
         let wide = len.checked_add(align).ok_or_else(|| fail(libc::ENOMEM))?;
-        let base = mmap(0, wide).map_err(fail)?;
+        // The kernel was asked for more than the caller wants; the error names the caller's figure.
+        let base =
+            mmap(0, wide).map_err(|e| MemError { len, ..exhausted(MemOp::Reserve, wide, e) })?;
         let addr = base.as_ptr() as usize;
         let head = addr.next_multiple_of(align) - addr;
         // SAFETY: MEM-2 — `head < align`, and the mapping is `len + align` long.
@@ -254,7 +256,14 @@ unsafe impl Backend for Linux {
     }
 
     unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr) {
-        // A kernel without names refuses, which harms nothing.
-        let _ = !platform::hidden(Features::VMA_NAMES) && try_name(r, name);
+        static REFUSED: AtomicBool = AtomicBool::new(false);
+        // A kernel without names refuses, which harms nothing; it is asked once.
+        // ORDER: Relaxed — whoever misses it asks once more.
+        if platform::hidden(Features::VMA_NAMES) || REFUSED.load(Relaxed) {
+            return;
+        }
+        if try_name(r, name) == Err(libc::EINVAL) {
+            REFUSED.store(true, Relaxed); // ORDER: Relaxed — as above.
+        }
     }
 }

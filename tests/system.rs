@@ -1,0 +1,178 @@
+//! What the programs ask of the system: their calls, by strace; limits of memory, by `ulimit`; their mappings, by `/proc`.
+
+use gort::gc::{Gc, GcPacked, Root};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const PART: &str = "GORT_SYSTEM_PART";
+
+fn example(name: &str) -> PathBuf {
+    // The test binary lies in target/PROFILE/deps, the examples in target/PROFILE/examples.
+    let mut path = std::env::current_exe().expect("a test binary");
+    path.pop();
+    path.pop();
+    path.join("examples").join(name)
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    for name in ["GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "LD_PRELOAD"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = quiet(command).output().expect("it starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// This program's own part, below a limit of the shell.
+fn under(limit: &str, part: &str) -> (Option<i32>, String, String) {
+    let exe = std::env::current_exe().expect("a test binary");
+    let script =
+        format!("{limit} && exec \"$0\" --exact a_part_of_the_child --nocapture --test-threads=1");
+    output(Command::new("sh").args(["-c", &script]).arg(exe).env(PART, part))
+}
+
+/// Objects of 64 KiB until the heap says no.
+fn fill() -> String {
+    gort::run(|| {
+        let block = vec![7u8; 64 << 10];
+        let mut roots: Vec<Root<GcPacked<u8>>> = vec![];
+        loop {
+            let mu = gort::gc::pin();
+            let object: Gc<'_, GcPacked<u8>> = match mu.alloc_packed(&block) {
+                Ok(object) => object,
+                Err(e) => return format!("{} objects; {e}", roots.len()),
+            };
+            roots.push(Root::new(&mu, object));
+        }
+    })
+}
+
+#[test]
+fn a_part_of_the_child() {
+    if let Ok(part) = std::env::var(PART) {
+        assert_eq!(part, "fill");
+        println!("said: {}", fill());
+    }
+}
+
+/// SYS-2 at boot: whatever the limit, the program runs or says in one line why not; nothing in between.
+#[test]
+fn too_little_memory_to_boot() {
+    let hello = example("hello");
+    let (mut refused, mut ran) = (0, 0);
+    for kib in [30_000, 60_000, 120_000, 240_000, 480_000, 960_000, 2_000_000, 4_000_000] {
+        let script = format!("ulimit -v {kib} && exec \"$0\"");
+        let (code, out, err) = output(Command::new("sh").args(["-c", &script]).arg(&hello));
+        if code == Some(0) {
+            assert_eq!((out.as_str(), err.as_str()), ("hello from a goroutine\n", ""));
+            ran += 1;
+            continue;
+        }
+        refused += 1;
+        assert!(err.contains("out of memory: cannot allocate "), "{kib} KiB: {err}");
+        assert!(err.contains("-byte block (") && err.contains(" in use)"), "{kib} KiB: {err}");
+        let limit = format!("address space (RLIMIT_AS): limit {} bytes", kib << 10);
+        assert!(err.contains(&limit), "{kib} KiB: {err}");
+        assert!(!err.contains("panicked"), "{kib} KiB: {err}");
+    }
+    assert!(refused >= 2 && ran >= 1, "{refused} refused, {ran} ran");
+}
+
+/// SYS-2 at growth: the error of an allocation names what was hit, with its figures, and the program goes on.
+#[test]
+fn running_out_while_growing() {
+    for (limit, name) in [
+        ("ulimit -v 4000000", "reserved range: limit "),
+        ("ulimit -d 300000", "private memory (RLIMIT_DATA): limit 307200000 bytes"),
+    ] {
+        let (code, out, err) = under(limit, "fill");
+        assert_eq!(code, Some(0), "{limit}: {out}{err}");
+        let said = out.lines().find_map(|l| l.split_once("said: ")).expect(&out).1;
+        let objects: u64 = said.split(' ').next().and_then(|n| n.parse().ok()).expect(said);
+        assert!(objects > 100, "{said}");
+        let rest = said.split_once("out of memory: cannot allocate ").expect(said).1;
+        let (asked, rest) = rest.split_once("-byte block (").expect(said);
+        let in_use: u64 = rest.split_once(" in use)").expect(said).0.parse().expect(said);
+        assert!(asked.parse::<u64>().is_ok_and(|n| n >= 64 << 10), "{said}");
+        assert!(in_use >= objects * (64 << 10), "{said}");
+        assert!(said.contains(name), "{limit}: {said}");
+    }
+}
+
+/// SYS-3: the runtime's memory is private, anonymous and `mmap`ed; it makes no `brk` call. (The loader and the C library make
+/// some; they come before the first mapping of the runtime, or are questions.)
+#[test]
+fn the_calls_of_hello() {
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-f", "-qq", "-e", "trace=execve,brk,mmap,read,munmap,mremap"])
+        .arg(example("hello"));
+    let Ok(Output { status, stderr, .. }) = quiet(&mut strace).output() else {
+        return eprintln!("not shown: strace is not installed");
+    };
+    let text = String::from_utf8_lossy(&stderr);
+    if !status.success() {
+        return eprintln!("not shown: strace may not trace here: {text}");
+    }
+    let calls: Vec<&str> = text.lines().collect();
+    assert_eq!(calls.iter().filter(|c| c.contains("execve(")).count(), 1);
+    // What the runtime maps is reserved without access and without a promise.
+    let ours =
+        |c: &str| c.contains("mmap(") && c.contains("PROT_NONE") && c.contains("MAP_NORESERVE");
+    let first = calls.iter().position(|c| ours(c)).expect("the runtime maps memory");
+    assert!(calls.iter().filter(|c| ours(c)).count() > 5);
+    for call in calls.iter().filter(|c| ours(c)) {
+        assert!(
+            call.contains("MAP_PRIVATE|MAP_ANONYMOUS") && !call.contains("MAP_FIXED"),
+            "{call}"
+        );
+    }
+    // brk before that: the loader's question, and the C library's first heap (two calls). After it: none.
+    let brk = |calls: &[&str]| calls.iter().filter(|c| c.contains("brk(")).count();
+    assert!(brk(&calls[..first]) <= 3, "{text}");
+    assert_eq!(brk(&calls[first..]), 0, "{text}");
+    // Nothing is read for the heap: of the files, the loader's and those of `/proc` and `/sys` alone, before it.
+    let heap =
+        calls.iter().position(|c| c.contains("mmap(0xc000000000")).expect("the collector's range");
+    assert_eq!(calls[heap..].iter().filter(|c| c.contains("read(")).count(), 0, "{text}");
+}
+
+/// Sizes of the mappings of this process by name; `rw` only.
+fn named() -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for line in std::fs::read_to_string("/proc/self/maps").expect("maps").lines() {
+        let (range, rest) = line.split_once(' ').expect(line);
+        let (from, to) = range.split_once('-').expect(line);
+        let hex = |s| u64::from_str_radix(s, 16).expect(line);
+        if let Some((_, name)) = rest.split_once("[anon:gort: ")
+            && rest.starts_with("rw")
+        {
+            *sums.entry(name.trim_end_matches(']').to_owned()).or_default() += hex(to) - hex(from);
+        }
+    }
+    sums
+}
+
+/// SYS-3: mappings carry names where the kernel can.
+#[test]
+fn mappings_have_names() {
+    let names = gort::run(|| {
+        let mu = gort::gc::pin();
+        let object = mu.alloc_packed(&[1u8; 1000]).expect("memory");
+        let root = Root::new(&mu, object);
+        let names = named();
+        drop(root);
+        names
+    });
+    if names.is_empty() {
+        return eprintln!("not shown: this kernel does not name anonymous memory");
+    }
+    for part in ["heap", "stacks", "page table", "marks", "metadata", "spans"] {
+        assert!(names.get(part).is_some_and(|bytes| *bytes > 0), "{part} is not in {names:?}");
+    }
+}
