@@ -12,14 +12,13 @@ use crate::reason::WaitReason;
 use crate::scheduler::Scheduler;
 use crate::state::{GState, StateCell};
 use crate::thread::Inner;
-use crate::timer::TimerRec;
 use crate::word::TicketWord;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::panic::Location;
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU64,
+    AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 use gort_stack::{Class, Stack};
@@ -41,12 +40,49 @@ pub(crate) const MAIN: u8 = 2;
 /// It belongs to the runtime: not counted, not dumped, no reason against a deadlock.
 pub(crate) const SYSTEM: u8 = 4;
 
+/// A saved stack pointer. Whoever prefetches may look at that of a goroutine that it does not own.
+#[derive(Debug)]
+pub(crate) struct SavedSp(AtomicUsize);
+
+impl SavedSp {
+    #[inline]
+    pub(crate) fn get(&self) -> usize {
+        // ORDER: Relaxed — the owner's, or a hint.
+        self.0.load(Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, sp: usize) {
+        // ORDER: Relaxed — as above.
+        self.0.store(sp, Relaxed);
+    }
+
+    /// Where a switch saves it.
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut usize {
+        self.0.as_ptr()
+    }
+}
+
+/// Fetches the cache line at `at`, which will be needed soon. Any address will do.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: G-MEM — a prefetch reads nothing that the program can see, and cannot fail.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// A goroutine. Fields that are not atomic belong to whoever owns it (G-OWN): the thread that
 /// runs it, or whoever took it out of a queue.
 #[repr(C, align(64))]
 pub(crate) struct G {
     /// Saved stack pointer; 0 before the first run.
-    pub(crate) sp: Cell<usize>,
+    pub(crate) sp: SavedSp,
     /// Link of the one list that it is in.
     pub(crate) link: Cell<*mut G>,
     pub(crate) word: TicketWord,
@@ -66,8 +102,8 @@ pub(crate) struct G {
     /// Name, thread handle and park token, made when first asked for.
     pub(crate) inner: AtomicPtr<Inner>,
     pub(crate) locals: Cell<Option<Box<Locals>>>,
-    /// The record of its deadlines, made when first needed.
-    pub(crate) timer: AtomicPtr<TimerRec>,
+    /// When its present wait ends by itself (TIMER-1), in nanoseconds; `timer::NEVER`: it does not.
+    pub(crate) deadline: AtomicU64,
     /// Where it was spawned.
     pub(crate) site: Cell<Option<&'static Location<'static>>>,
     /// What the trimmer has seen: twice the number of the wait, plus 1 if it was trimmed.
@@ -90,7 +126,7 @@ impl core::fmt::Debug for G {
 impl G {
     pub(crate) fn new(sched: *const Scheduler) -> Self {
         Self {
-            sp: Cell::new(0),
+            sp: SavedSp(AtomicUsize::new(0)),
             link: Cell::new(null_mut()),
             word: TicketWord::new(),
             state: StateCell::new(),
@@ -106,7 +142,7 @@ impl G {
             sched,
             inner: AtomicPtr::new(null_mut()),
             locals: Cell::new(None),
-            timer: AtomicPtr::new(null_mut()),
+            deadline: AtomicU64::new(crate::timer::NEVER),
             site: Cell::new(None),
             trim_mark: AtomicU64::new(0),
             no_park: Cell::new(0),
@@ -317,6 +353,5 @@ unsafe impl Send for GRef {}
 impl Drop for G {
     fn drop(&mut self) {
         Inner::release(*self.inner.get_mut());
-        crate::timer::free_record(*self.timer.get_mut());
     }
 }

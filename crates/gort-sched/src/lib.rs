@@ -42,7 +42,7 @@
 //! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both (`handoff`).
 //! - LEND-1    A P that a blocking thread has lent is whose exchange empties its `lender` (`blocking`).
 //! - JOIN-1    A record is used again when its handle is gone and its goroutine is off it.
-//! - TIMER-1   A timer's record in a heap is reached under that heap's lock alone.
+//! - TIMER-1   An entry of a timer heap counts while its goroutine's own deadline says the same.
 //! - THREAD-1  The record keeps a count on its thread handle.
 //! - THREAD-SCOPE A scope returns after the last of its goroutines has ended.
 //! - DEADLOCK-1 The report runs when nobody else can run, and ends the process.
@@ -67,7 +67,7 @@
 //! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `runq` → `spawn` → `start` → `schedule` → `steal` →
+//! [`state`] → `g` → `m` → `p` → `runq` → `injector` → `spawn` → `start` → `schedule` → `steal` →
 //! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
@@ -79,6 +79,7 @@ mod g;
 mod gtable;
 mod handoff;
 mod hooks;
+mod injector;
 pub mod join;
 pub mod local;
 mod m;

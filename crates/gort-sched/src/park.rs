@@ -267,8 +267,7 @@ impl Ticket {
         if let Some(code) = self.refuse(g) {
             return code;
         }
-        // The record is taken out of the heap on every way out.
-        let timer = deadline.map(|when| Deadline::set(g, *self, when));
+        let timer = deadline.map(|when| Deadline::set(g, when));
         let (m, inside) = handoff::enter();
         g.set_reason(reason);
         g.state.step(GState::Running, GState::Waiting);
@@ -277,9 +276,11 @@ impl Ticket {
         // SAFETY: P-OWN — inside, with a P; `g` is the goroutine that runs here.
         unsafe { schedule::park(m, me, Post::Commit(me)) };
         drop(inside);
-        drop(timer);
         release_thread_after_unwinding(me);
         let code = g.word.outcome();
+        if let Some(timer) = timer {
+            timer.end(code != Some(TIMEOUT));
+        }
         g.word.close();
         match code {
             Some(code) => code,
@@ -394,6 +395,11 @@ pub fn sleep_until(deadline_ns: u64) {
         crate::thread::yield_now();
         return;
     }
+    sleep_till(deadline_ns);
+}
+
+/// The same, without a look at the clock first.
+pub(crate) fn sleep_till(deadline_ns: u64) {
     let ticket = Ticket::open();
     if ticket.wait_until(WaitReason::Sleep, deadline_ns) == SHUTDOWN {
         unwind();

@@ -117,6 +117,16 @@ impl<T, const N: usize> RunQueue<T, N> {
         }
     }
 
+    /// Owner: the item that the `after`-th `pop` from now would take; a thief may be faster.
+    #[inline]
+    pub(crate) fn peek(&self, after: u32) -> Option<*mut T> {
+        // ORDER: Relaxed — a hint.
+        let (head, tail) = (self.head.0.load(Relaxed), self.tail.0.load(Relaxed));
+        // ORDER: Relaxed — the owner wrote the slot itself.
+        (tail.wrapping_sub(head).cast_signed() > after.cast_signed())
+            .then(|| self.slot(head.wrapping_add(after)).load(Relaxed))
+    }
+
     /// Moves about half of this queue (n - n/2) to `to`, whose owner calls; returns one of the
     /// moved items, which stays out of `to`, and how many were moved in all.
     ///

@@ -5,7 +5,7 @@
 //! on g0, the thread's own stack, in the order of [`find`]. What must not happen before the
 //! parked context is saved is left as a [`Post`] for the side that arrives ([`arrive`]).
 
-use crate::g::G;
+use crate::g::{G, prefetch};
 use crate::handoff;
 use crate::m::{M, Post};
 use crate::p::{P, bump};
@@ -17,11 +17,12 @@ use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use gort_stack::overflow::SignalStack;
 use gort_stack::switch::switch;
-use gort_sys::clock;
 use gort_sys::thread::ThreadWord;
 
 /// Every so many slices the injector comes first, so that it never starves.
 const INJECTOR_TURN: u32 = 61;
+/// A queue of this length needs no goroutines from the timers yet.
+const ENOUGH: u32 = 64;
 /// Life of a thread that the scheduler made.
 pub(crate) fn thread_main(m: &M) {
     let signal_stack = SignalStack::install();
@@ -107,9 +108,8 @@ fn requeue(m: &M, g: *mut G) {
 #[inline]
 pub(crate) fn push_local(s: &Scheduler, p: &P, g: *mut G) {
     p.runq.push(g, &mut |g| {
-        // ORDER: Relaxed — a figure.
-        s.injected.fetch_add(1, Relaxed);
-        s.injector.push(crate::g::GRef(g));
+        // SAFETY: G-OWN — what the ring hands out is the caller's.
+        unsafe { s.injector.push(g) };
     });
 }
 
@@ -170,11 +170,17 @@ pub(crate) fn send_home(s: &Scheduler, g: *mut G) {
     s.notify_home(home, g);
 }
 
+/// Whether timers are to be run now: while many goroutines wait, theirs would only wait as well.
+#[inline]
+fn timers_wanted(p: &P) -> bool {
+    p.timers.next() != u64::MAX && p.runq.len() < ENOUGH && p.timers.are_due()
+}
+
 /// The successor that can be had without leaving the goroutine's stack, or null.
 #[inline]
 fn pick(m: &M, p: &P) -> *mut G {
     // ORDER: Relaxed — sysmon's wish is no order.
-    if !m.exclusive.get().is_null() || p.slice_over.load(Relaxed) || p.timers.are_due() {
+    if !m.exclusive.get().is_null() || p.slice_over.load(Relaxed) || timers_wanted(p) {
         return null_mut();
     }
     let next = take_runnext(m, p);
@@ -220,12 +226,29 @@ pub(crate) fn pick_queued(m: &M, p: &P) -> *mut G {
     // SAFETY: M-OWN — called on this thread.
     unsafe {
         if !m.has_bound_work() {
-            return p.runq.pop().unwrap_or(null_mut());
+            return pop(p);
         }
         m.take_inbox();
         let first = if p.tick() & 1 == 0 { m.bound().pop() } else { p.runq.pop() };
         first.or_else(|| p.runq.pop()).or_else(|| m.bound().pop()).unwrap_or(null_mut())
     }
+}
+
+/// Takes from the local queue, and fetches what the next two will need: goroutines that slept are in no
+/// cache.
+#[inline]
+fn pop(p: &P) -> *mut G {
+    let g = p.runq.pop().unwrap_or(null_mut());
+    if let Some(second) = p.runq.peek(1) {
+        prefetch(second);
+        if let Some(first) = p.runq.peek(0) {
+            // SAFETY: G-MEM — whoever has it, the record lives.
+            let sp = unsafe { (*first).sp.get() };
+            prefetch(core::ptr::without_provenance::<u8>(sp));
+            prefetch(core::ptr::without_provenance::<u8>(sp + 64));
+        }
+    }
+    g
 }
 
 /// Parks the running goroutine: the next one runs, and `post` is done once the context is saved.
@@ -354,8 +377,18 @@ fn find(m: &M) -> Option<*mut G> {
             continue;
         }
         // 1. Timers, and every 61st time the injector, and the network.
-        if p.timers.are_due() {
-            p.timers.run(clock::nanos());
+        if timers_wanted(p) {
+            crate::timer::run(m, &p.timers, ENOUGH as usize);
+            // Some from the injector, or a crowd of sleepers would keep it waiting. Some only: goroutines
+            // that have begun end first, or ever more of them would share the time.
+            if let Some(g) = from_injector(s, p, ENOUGH as usize / 8) {
+                push_local(s, p, g);
+            }
+        } else if turn && p.timers.are_due() {
+            // A few all the same, or a crowd that yields would keep them waiting. What falls out of the
+            // queue goes behind all others.
+            let room = crate::runq::CAPACITY as u32 - p.runq.len();
+            crate::timer::run(m, &p.timers, (room / 4).max(4) as usize);
         }
         if turn && let Some(g) = from_injector(s, p, 1) {
             return found(m, s, p, g);
@@ -472,30 +505,15 @@ pub(crate) fn from_injector(s: &Scheduler, p: &P, most: usize) -> Option<*mut G>
     if s.injector.is_empty() {
         return None;
     }
-    // ORDER: Relaxed — a figure to divide.
-    let len = s.injected.load(Relaxed);
+    let len = s.injector.len();
     let room = (crate::runq::CAPACITY as u32 - p.runq.len()) as usize;
     let share = (len / s.config.procs as usize + 1).min(crate::runq::CAPACITY / 2).min(room.max(1));
-    let first = take_injected(s)?;
+    let first = s.injector.take()?;
     for _ in 1..share.min(most) {
-        let Some(g) = take_injected(s) else { break };
+        let Some(g) = s.injector.take() else { break };
         push_local(s, p, g);
     }
     Some(first)
-}
-
-fn take_injected(s: &Scheduler) -> Option<*mut G> {
-    loop {
-        match s.injector.steal() {
-            crossbeam_deque::Steal::Success(g) => {
-                // ORDER: Relaxed — a figure.
-                s.injected.fetch_sub(1, Relaxed);
-                return Some(g.0);
-            }
-            crossbeam_deque::Steal::Empty => return None,
-            crossbeam_deque::Steal::Retry => core::hint::spin_loop(),
-        }
-    }
 }
 
 /// Gives the P away because this thread may not or need not use it.

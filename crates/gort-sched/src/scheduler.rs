@@ -2,9 +2,9 @@
 //!
 //! There are no statics but the thread's own word: several schedulers can live in a process.
 
-use crate::g::GRef;
 use crate::gtable::GTable;
 use crate::hooks::Hooks;
+use crate::injector::Injector;
 use crate::m::M;
 use crate::netpoll::Netpoll;
 use crate::p::{P, bump};
@@ -16,7 +16,6 @@ use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
-use crossbeam_deque::Injector;
 use gort_stack::{Class, StackPool};
 use gort_sys::lock::Lock;
 use gort_sys::note::Note;
@@ -149,8 +148,7 @@ pub struct Scheduler {
     pub(crate) idle: Lock<Idle>,
     /// Ms in `idle.waiters`, for a look without the lock.
     pub(crate) waiters: AtomicU32,
-    pub(crate) injector: Injector<GRef>,
-    pub(crate) injected: AtomicUsize,
+    pub(crate) injector: Injector,
     pub(crate) gs: GTable,
     pub(crate) next_id: AtomicU64,
     pub(crate) stacks: StackPool,
@@ -277,7 +275,6 @@ impl Scheduler {
             idle: Lock::new(&IDLE, idle),
             waiters: AtomicU32::new(0),
             injector: Injector::new(),
-            injected: AtomicUsize::new(0),
             gs: GTable::new(),
             next_id: AtomicU64::new(1),
             stacks,
@@ -369,7 +366,7 @@ impl Scheduler {
         let seen = self.supply.look();
         s.idle_procs = seen.idle();
         s.spinning_threads = seen.spinning();
-        s.injected = self.injected.load(Relaxed); // ORDER: Relaxed — a figure.
+        s.injected = self.injector.len();
         let idle = self.idle.lock();
         s.threads = idle.threads;
         s.idle_threads = idle.sleeping;
@@ -393,6 +390,11 @@ impl Scheduler {
     /// Slices that all Ps have begun; wraps.
     pub(crate) fn slices(&self) -> u32 {
         self.ps.iter().fold(0, |sum, p| sum.wrapping_add(p.tick()))
+    }
+
+    /// As [`next_timer`](Self::next_timer), of those that still count; for whoever goes to sleep.
+    pub(crate) fn next_live_timer(&self) -> u64 {
+        self.ps.iter().map(|p| p.timers.prune()).min().unwrap_or(u64::MAX)
     }
 
     /// The earliest timer of all Ps, in nanoseconds; `u64::MAX` if there is none.

@@ -107,7 +107,7 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
     let mut keeper = false;
     let mut ready = GFifo::new();
     let woken = loop {
-        let next = s.next_timer();
+        let next = s.next_live_timer();
         let net = s.net().filter(|net| net.used() != 0);
         // ORDER: SeqCst — one keeper, and NET-5: before a look at the network; Relaxed on failure.
         keeper = keeper

@@ -68,7 +68,7 @@ fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
         }
         let victim = &s.ps[id as usize];
         if last && victim.timers.are_due() {
-            victim.timers.run(clock::nanos());
+            crate::timer::run(m, &victim.timers, crate::runq::CAPACITY / 2);
             if let Some(g) = not_null(take_runnext(m, p)).or_else(|| p.runq.pop()) {
                 return Some(g);
             }

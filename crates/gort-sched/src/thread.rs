@@ -203,7 +203,11 @@ pub fn yield_now() {
 
 /// Waits for a while.
 pub fn sleep(duration: Duration) {
-    park::sleep_until(deadline_after(duration));
+    if duration.is_zero() {
+        yield_now();
+    } else {
+        park::sleep_till(deadline_after(duration));
+    }
 }
 
 /// Waits until a moment.

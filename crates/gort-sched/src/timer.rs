@@ -1,19 +1,23 @@
 //! Timers: a 4-ary heap per processor, of the deadlines of goroutines that wait.
 //!
-//! A heap entry is the due time and a record; the record knows its place, so that a wait that ended
-//! leaves the heap at once and holds nothing (TIMER-1). Due timers are run by the P's own thread
-//! between goroutines, by thieves in their last round, by whoever keeps the time while all sleep, and
-//! by sysmon when they are late. What a timer does is short: it ends a wait. (Plain threads sleep
-//! with a deadline of their own and need none.)
+//! An entry is a due time and a goroutine. It counts as long as the goroutine's own word says that its
+//! present wait ends at that time, so a wait that ended early leaves its entry behind for nothing:
+//! there is no record to free, and moving an entry touches the heap alone. Entries that no longer
+//! count are dropped when they are due, when they are first while a thread goes to sleep, and all
+//! at once when they are more than half (TIMER-1).
+//!
+//! Due timers are run by the P's own thread between goroutines, by thieves in their last round, by
+//! whoever keeps the time while all sleep. (Plain threads sleep with a deadline of their own.)
 
+use crate::g::{G, GFifo};
+use crate::m::M;
 use crate::park::{TIMEOUT, Ticket};
 use crate::scheduler::Scheduler;
 use crate::sleep;
 use core::fmt;
-use core::ptr::null;
 use core::sync::atomic::{
-    AtomicU64,
-    Ordering::{Relaxed, Release},
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
 };
 use gort_sys::clock;
 use gort_sys::lock::Lock;
@@ -21,27 +25,28 @@ use gort_sys::rank::{Rank, layer};
 
 static RANK: Rank = Rank { layer: layer::SCHED, n: 10, name: "sched.timers" };
 
-/// Not in a heap.
-const NOWHERE: usize = usize::MAX;
+/// No deadline.
+pub(crate) const NEVER: u64 = u64::MAX;
+/// Timers that are run under one lock.
+const BATCH: usize = 32;
+/// Dead entries, at least, before a heap is swept.
+const SWEEP: u32 = 64;
 
-/// A timer that may be in a heap. The fields belong to the lock of that heap while it is, else
-/// to the owner.
-pub(crate) struct TimerRec {
-    at: usize,
-    ticket: Ticket,
-    heap: *const Timers,
-}
+/// A due time, and the goroutine whose wait ends then.
+type Entry = (u64, *mut G);
 
 /// The timers of one processor.
 pub(crate) struct Timers {
-    heap: Lock<Vec<(u64, *mut TimerRec)>>,
-    /// Due time of the first; `u64::MAX` if there is none.
+    heap: Lock<Vec<Entry>>,
+    /// Due time of the first; `NEVER` if there is none.
     next: AtomicU64,
+    /// Entries whose wait has ended, about.
+    dead: AtomicU32,
 }
 
-// SAFETY: TIMER-1 — records in the heap are reached under its lock alone.
+// SAFETY: TIMER-1 — entries name records that live as long as the scheduler (G-MEM).
 unsafe impl Send for Timers {}
-// SAFETY: TIMER-1 — as above.
+// SAFETY: TIMER-1 — as above; the heap is reached under its lock alone.
 unsafe impl Sync for Timers {}
 
 impl fmt::Debug for Timers {
@@ -52,7 +57,11 @@ impl fmt::Debug for Timers {
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self { heap: Lock::new(&RANK, Vec::new()), next: AtomicU64::new(u64::MAX) }
+        Self {
+            heap: Lock::new(&RANK, Vec::new()),
+            next: AtomicU64::new(NEVER),
+            dead: AtomicU32::new(0),
+        }
     }
 
     /// When the first is due, in nanoseconds of the monotonic clock.
@@ -66,165 +75,198 @@ impl Timers {
     #[inline]
     pub(crate) fn are_due(&self) -> bool {
         let next = self.next();
-        next != u64::MAX && next <= clock::nanos()
+        next != NEVER && next <= clock::nanos()
     }
 
-    /// Adds a record.
-    ///
-    /// # Safety
-    /// TIMER-1: `rec` is in no heap, and stays alive until it was run or removed.
-    unsafe fn add(&self, when: u64, rec: *mut TimerRec) {
+    fn add(&self, when: u64, g: *mut G) {
         let mut heap = self.heap.lock();
-        // SAFETY: TIMER-1 — the caller's promise; from here on the record is the lock's.
-        unsafe { (*rec).heap = self };
-        heap.push((when, rec));
+        heap.push((when, g));
         let last = heap.len() - 1;
         up(&mut heap, last);
         self.note_next(&heap);
     }
 
-    /// Removes a record; `false` if it is in no heap (it ran).
-    ///
-    /// # Safety
-    /// TIMER-1: `rec` was last added to this heap.
-    unsafe fn remove(&self, rec: *mut TimerRec) -> bool {
+    fn note_next(&self, heap: &[Entry]) {
+        let next = heap.first().map_or(NEVER, |e| e.0);
+        // ORDER: Relaxed — a look's value; the lock orders what matters.
+        if self.next.load(Relaxed) != next {
+            // ORDER: Release ⇒ lookers.
+            self.next.store(next, Release);
+        }
+    }
+
+    /// Takes the first entries that are due at `now`; how many.
+    fn take_due(&self, now: u64, into: &mut [Entry]) -> usize {
         let mut heap = self.heap.lock();
-        // SAFETY: TIMER-1 — under the lock of the heap that it is in.
-        let at = unsafe { (*rec).at };
-        if at == NOWHERE {
-            return false;
+        let mut taken = 0;
+        while taken < into.len()
+            && let Some(&first) = heap.first()
+            && first.0 <= now
+        {
+            crate::g::prefetch(first.1);
+            into[taken] = first;
+            taken += 1;
+            drop_first(&mut heap);
         }
-        take(&mut heap, at);
         self.note_next(&heap);
-        true
+        taken
     }
 
-    fn note_next(&self, heap: &[(u64, *mut TimerRec)]) {
-        let next = heap.first().map_or(u64::MAX, |e| e.0);
-        // ORDER: Release ⇒ lookers; the lock orders what matters.
-        self.next.store(next, Release);
-    }
-
-    /// Runs what is due at `now`; returns how many were run.
-    pub(crate) fn run(&self, now: u64) -> usize {
-        let mut ran = 0;
-        loop {
-            let ticket = {
-                let mut heap = self.heap.lock();
-                let Some(&(when, rec)) = heap.first() else { return ran };
-                if when > now {
-                    return ran;
-                }
-                // SAFETY: TIMER-1 — under the lock of the heap that it is in.
-                let ticket = unsafe { (*rec).ticket };
-                take(&mut heap, 0);
-                self.note_next(&heap);
-                ticket
-            };
-            ran += 1;
-            if ticket.claim(TIMEOUT) {
-                ticket.wake();
+    /// Drops entries that no longer count from the front; when the first that does is due.
+    pub(crate) fn prune(&self) -> u64 {
+        if self.next() != NEVER {
+            let mut heap = self.heap.lock();
+            while let Some(&first) = heap.first()
+                && !counts(first)
+            {
+                drop_first(&mut heap);
             }
+            self.note_next(&heap);
+        }
+        self.next()
+    }
+
+    /// A wait ended before its time.
+    fn note_dead(&self) {
+        // ORDER: Relaxed — a figure that says when to sweep.
+        let dead = self.dead.fetch_add(1, Relaxed) + 1;
+        if dead.is_multiple_of(SWEEP) {
+            self.sweep(dead);
         }
     }
+
+    #[cold]
+    fn sweep(&self, dead: u32) {
+        let mut heap = self.heap.lock();
+        if (dead as usize) * 2 < heap.len() {
+            return;
+        }
+        // ORDER: Relaxed — a figure.
+        self.dead.store(0, Relaxed);
+        heap.retain(|&e| counts(e));
+        for at in (0..heap.len().div_ceil(4)).rev() {
+            down(&mut heap, at);
+        }
+        self.note_next(&heap);
+    }
 }
 
-fn place(heap: &[(u64, *mut TimerRec)], at: usize) {
-    // SAFETY: TIMER-1 — the caller holds the lock of this heap.
-    unsafe { (*heap[at].1).at = at };
+/// TIMER-1: whether the goroutine's present wait ends at this entry's time.
+fn counts((when, g): Entry) -> bool {
+    // SAFETY: G-MEM — records live as long as their scheduler.
+    // ORDER: Acquire ⇐ `Deadline::set`: seen by whoever sees the entry.
+    unsafe { (*g).deadline.load(Acquire) == when }
 }
 
-fn up(heap: &mut [(u64, *mut TimerRec)], mut at: usize) {
-    while at > 0 && heap[at].0 < heap[(at - 1) / 4].0 {
-        heap.swap(at, (at - 1) / 4);
-        place(heap, at);
+fn up(heap: &mut [Entry], mut at: usize) {
+    let entry = heap[at];
+    while at > 0 && entry.0 < heap[(at - 1) / 4].0 {
+        heap[at] = heap[(at - 1) / 4];
         at = (at - 1) / 4;
     }
-    place(heap, at);
+    heap[at] = entry;
 }
 
-fn down(heap: &mut [(u64, *mut TimerRec)], mut at: usize) {
+fn down(heap: &mut [Entry], mut at: usize) {
+    let Some(&entry) = heap.get(at) else { return };
     loop {
         let first = 4 * at + 1;
-        let least = (first..(first + 4).min(heap.len())).min_by_key(|&i| heap[i].0);
-        match least {
-            Some(child) if heap[child].0 < heap[at].0 => {
-                heap.swap(at, child);
-                place(heap, at);
-                at = child;
+        let children = heap.get(first..(first + 4).min(heap.len())).unwrap_or(&[]);
+        match children.iter().enumerate().min_by_key(|(_, e)| e.0) {
+            Some((i, child)) if child.0 < entry.0 => {
+                heap[at] = *child;
+                at = first + i;
             }
-            _ => return place(heap, at),
+            _ => break,
         }
     }
+    heap[at] = entry;
 }
 
-fn take(heap: &mut Vec<(u64, *mut TimerRec)>, at: usize) {
-    let (_, rec) = heap.swap_remove(at);
-    // SAFETY: TIMER-1 — the caller holds the lock of this heap.
-    unsafe { (*rec).at = NOWHERE };
-    if at < heap.len() {
-        // What took its place may belong further up or further down; one of the two does nothing.
-        down(heap, at);
-        up(heap, at);
+fn drop_first(heap: &mut Vec<Entry>) {
+    heap.swap_remove(0);
+    down(heap, 0);
+}
+
+/// Runs up to `most` timers of `timers` that are due: their goroutines become runnable on the P of this
+/// thread, which is inside and holds it.
+pub(crate) fn run(m: &M, timers: &Timers, most: usize) {
+    let now = clock::nanos();
+    let mut due = [(0, core::ptr::null_mut()); BATCH];
+    let mut ready = GFifo::new();
+    let mut left = most.max(1);
+    while left > 0 {
+        let want = left.min(BATCH);
+        let taken = timers.take_due(now, &mut due[..want]);
+        for &(when, g) in &due[..taken] {
+            if let Some(g) = fire(m, when, g) {
+                // SAFETY: G-OWN — its ticket was won and woken.
+                unsafe { ready.push(g) };
+            }
+        }
+        if taken < want {
+            break;
+        }
+        left -= want;
     }
+    crate::schedule::make_all_ready(m, ready);
 }
 
-/// Adds a record of the calling goroutine to the heap of its thread's P; where the P was taken away,
+/// Ends the wait that an entry stands for. A goroutine that is parked is the caller's to run.
+fn fire(m: &M, when: u64, g: *mut G) -> Option<*mut G> {
+    // SAFETY: G-MEM — records live as long as their scheduler.
+    let g = unsafe { &*g };
+    // The number before the deadline: a wait that has come since makes the claim fail, and has an
+    // entry of its own.
+    let ticket = Ticket::present(g);
+    if counts((when, core::ptr::from_ref(g).cast_mut())) && ticket.claim(TIMEOUT) {
+        return ticket.wake_on(m.sched);
+    }
+    None
+}
+
+/// Adds an entry for the calling goroutine to the heap of its thread's P; where the P was taken away,
 /// to any of its scheduler.
-///
-/// # Safety
-/// As [`Timers::add`].
-unsafe fn add_here(s: &Scheduler, when: u64, rec: *mut TimerRec) {
-    match crate::handoff::try_enter() {
+fn add_here(s: &Scheduler, when: u64, g: *mut G) -> *const Timers {
+    let (timers, by_worker) = match crate::handoff::try_enter() {
         Some((m, _inside)) => {
-            // SAFETY: P-OWN — inside, with a P. TIMER-1 — the caller's promise.
-            unsafe { m.held().timers.add(when, rec) };
-            sleep::timer_added(s, when, true);
+            // SAFETY: P-OWN — inside, with a P.
+            let timers = unsafe { &m.held().timers };
+            timers.add(when, g);
+            (timers, true)
         }
         None => {
-            // SAFETY: TIMER-1 — the caller's promise.
-            unsafe { s.ps[0].timers.add(when, rec) };
-            sleep::timer_added(s, when, false);
+            s.ps[0].timers.add(when, g);
+            (&s.ps[0].timers, false)
         }
+    };
+    sleep::timer_added(s, when, by_worker);
+    timers
+}
+
+/// The deadline of a goroutine's wait.
+pub(crate) struct Deadline<'a> {
+    g: &'a G,
+    timers: *const Timers,
+}
+
+impl<'a> Deadline<'a> {
+    /// The present wait of the calling goroutine ends at `when` with TIMEOUT.
+    pub(crate) fn set(g: &'a G, when: u64) -> Self {
+        let when = when.min(NEVER - 1);
+        // ORDER: Release ⇒ `counts`: after the wait's number.
+        g.deadline.store(when, Release);
+        Self { g, timers: add_here(g.scheduler(), when, core::ptr::from_ref(g).cast_mut()) }
     }
-}
 
-/// The deadline of a goroutine's wait; taken back when it goes.
-pub(crate) struct Deadline {
-    rec: *mut TimerRec,
-}
-
-impl Deadline {
-    /// Fires `ticket` with TIMEOUT at `when`. On goroutines only: the record is the goroutine's.
-    pub(crate) fn set(g: &crate::g::G, ticket: Ticket, when: u64) -> Self {
-        // ORDER: Relaxed — the goroutine alone uses its record.
-        let mut rec = g.timer.load(Relaxed);
-        if rec.is_null() {
-            rec = Box::into_raw(Box::new(TimerRec { at: NOWHERE, ticket, heap: null() }));
-            // ORDER: Relaxed — as above.
-            g.timer.store(rec, Relaxed);
+    /// The wait is over; `early`: not by its deadline, so the entry is still there.
+    pub(crate) fn end(self, early: bool) {
+        // ORDER: Release ⇒ `counts`: before the number of the next wait.
+        self.g.deadline.store(NEVER, Release);
+        if early {
+            // SAFETY: SCHED-MEM — heaps live as long as the scheduler.
+            unsafe { (*self.timers).note_dead() };
         }
-        // SAFETY: TIMER-1 — the record is in no heap between waits, and freed with the G only.
-        unsafe {
-            (*rec).ticket = ticket;
-            add_here(g.scheduler(), when, rec);
-        }
-        Self { rec }
-    }
-}
-
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        // SAFETY: TIMER-1 — the heap that it was added to; heaps live as long as the scheduler.
-        unsafe { (*(*self.rec).heap).remove(self.rec) };
-    }
-}
-
-/// Frees the record of a goroutine that is freed itself.
-pub(crate) fn free_record(rec: *mut TimerRec) {
-    if !rec.is_null() {
-        // SAFETY: TIMER-1 — made by `Deadline::set`, in no heap, and its goroutine is gone.
-        drop(unsafe { Box::from_raw(rec) });
     }
 }
 
@@ -234,50 +276,50 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn rec() -> *mut TimerRec {
-        // A ticket that nobody waits for any more.
-        let ticket = Ticket::open();
-        ticket.cancel();
-        Box::into_raw(Box::new(TimerRec { at: NOWHERE, ticket, heap: null() }))
-    }
-
     proptest! {
-        /// TIMER-1: the heap agrees with a sorted map under adding, removing and running.
+        /// TIMER-1: the heap agrees with a sorted map under adding, ending early, pruning and running.
         #[test]
-        fn agrees_with_a_sorted_map(ops in proptest::collection::vec((0..3u8, 0..50u64), 0..120)) {
+        fn agrees_with_a_sorted_map(ops in proptest::collection::vec((0..4u8, 0..50u64), 0..400)) {
             let timers = Timers::new();
-            let mut model: BTreeMap<(u64, usize), *mut TimerRec> = BTreeMap::new();
+            let mut model: BTreeMap<(u64, usize), *mut G> = BTreeMap::new();
             let mut made = Vec::new();
             for (serial, (op, n)) in ops.into_iter().enumerate() {
                 match op {
-                    0 => {
-                        let r = rec();
-                        made.push(r);
-                        // SAFETY: TIMER-1 — in no heap, and freed at the end.
-                        unsafe { timers.add(n, r) };
-                        model.insert((n, serial), r);
+                    0 | 1 => {
+                        let g = Box::into_raw(Box::new(G::new(core::ptr::null())));
+                        made.push(g);
+                        // SAFETY: G-MEM — it is freed at the end.
+                        unsafe { (*g).deadline.store(n, Relaxed) };
+                        timers.add(n, g);
+                        model.insert((n, serial), g);
                     }
-                    1 => {
-                        if let Some((&key, &r)) = model.iter().nth(n as usize % model.len().max(1)) {
-                            // SAFETY: TIMER-1 — it was added to this heap.
-                            let (first, second) = unsafe { (timers.remove(r), timers.remove(r)) };
-                            prop_assert!(first && !second);
+                    2 => {
+                        if let Some((&key, &g)) = model.iter().nth(n as usize % model.len().max(1)) {
+                            // SAFETY: G-MEM — as above.
+                            unsafe { (*g).deadline.store(NEVER, Relaxed) };
+                            timers.note_dead();
                             model.remove(&key);
                         }
+                        let next = model.keys().next().map_or(NEVER, |k| k.0);
+                        prop_assert_eq!(timers.prune(), next);
                     }
                     _ => {
                         let due = model.range(..=(n, usize::MAX)).count();
-                        prop_assert_eq!(timers.run(n), due);
+                        let mut got = [(0, core::ptr::null_mut()); 500];
+                        let taken = timers.take_due(n, &mut got);
+                        prop_assert!(got[..taken].is_sorted_by_key(|e| e.0));
+                        prop_assert_eq!(got[..taken].iter().filter(|&&e| counts(e)).count(), due);
                         model.retain(|k, _| k.0 > n);
                     }
                 }
-                let next = model.keys().next().map_or(u64::MAX, |k| k.0);
-                prop_assert_eq!(timers.next(), next);
+                let next = model.keys().next().map_or(NEVER, |k| k.0);
+                prop_assert!(timers.next() <= next);
+                let dead = timers.heap.lock().len() - model.len();
+                prop_assert!(dead <= SWEEP as usize + model.len() + 1);
             }
-            for r in made {
-                // SAFETY: TIMER-1 — it was added to this heap.
-                unsafe { timers.remove(r) };
-                free_record(r);
+            for g in made {
+                // SAFETY: G-MEM — the heap goes with it.
+                drop(unsafe { Box::from_raw(g) });
             }
         }
     }

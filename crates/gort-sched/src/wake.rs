@@ -274,9 +274,8 @@ impl Scheduler {
 
     /// Puts a ready goroutine where any P finds it, and sees to it that one looks.
     pub(crate) fn inject(&self, g: *mut G) {
-        // ORDER: Relaxed — a figure.
-        self.injected.fetch_add(1, Relaxed);
-        self.injector.push(crate::g::GRef(g));
+        // SAFETY: G-OWN — the caller owns the goroutine, and hands it over.
+        unsafe { self.injector.push(g) };
         self.wake_after_fence();
         // LEND-1: a thread that lends its P looks at the injector afterwards.
         if self.supply.look().idle() == 0

@@ -53,15 +53,16 @@ impl TicketWord {
         // ORDER: Relaxed — only the waiter writes outside a wait (a late claim of an older number
         // fails and writes nothing).
         let number = ((self.0.load(Relaxed) >> 32) as u32).wrapping_add(1);
-        // ORDER: Relaxed — the ticket is published by the queue that it is put into.
-        self.0.store((u64::from(number) << 32) | OPEN, Relaxed);
+        // ORDER: Release ⇒ `number`: the end of the wait before, its deadline (TIMER-1). The ticket is
+        // published by the queue that it is put into.
+        self.0.store((u64::from(number) << 32) | OPEN, Release);
         number
     }
 
     /// The number of the present (or last) wait.
     pub(crate) fn number(&self) -> u32 {
-        // ORDER: Relaxed — a claim of an old number fails.
-        (self.0.load(Relaxed) >> 32) as u32
+        // ORDER: Acquire ⇐ `open`: a claim of an old number fails.
+        (self.0.load(Acquire) >> 32) as u32
     }
 
     /// Waker: tries to decide wait `number` with `code`. One caller wins.

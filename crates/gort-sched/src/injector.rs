@@ -1,0 +1,129 @@
+//! [`Injector`]: the queue of all processors, for what no processor has.
+//!
+//! It has two lanes, taken from in turn: goroutines that have begun, and such that have never run. A
+//! burst of a hundred thousand spawns then keeps nobody waiting who was woken meanwhile and fell out of
+//! a local queue that overflowed.
+
+use crate::g::{G, GRef};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crossbeam_deque::Steal;
+
+/// First in, first out, in each lane.
+pub(crate) struct Injector {
+    begun: crossbeam_deque::Injector<GRef>,
+    fresh: crossbeam_deque::Injector<GRef>,
+    /// About how many there are.
+    len: AtomicUsize,
+    /// Whose turn it is.
+    turn: AtomicUsize,
+}
+
+impl Injector {
+    pub(crate) fn new() -> Self {
+        Self {
+            begun: crossbeam_deque::Injector::new(),
+            fresh: crossbeam_deque::Injector::new(),
+            len: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// About how many there are, both lanes together.
+    pub(crate) fn len(&self) -> usize {
+        // ORDER: Relaxed — a figure.
+        self.len.load(Relaxed)
+    }
+
+    /// Whether there is nothing; for WAKE-1 exact after a fence.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Appends a goroutine.
+    ///
+    /// # Safety
+    /// G-OWN: the caller owns it, and hands it over.
+    pub(crate) unsafe fn push(&self, g: *mut G) {
+        // ORDER: Relaxed — a figure; before the push, so that it is never below 0.
+        self.len.fetch_add(1, Relaxed);
+        // SAFETY: G-OWN — the caller's promise.
+        let begun = unsafe { (*g).sp.get() } != 0;
+        if begun { self.begun.push(GRef(g)) } else { self.fresh.push(GRef(g)) }
+    }
+
+    /// Takes a goroutine, which is the caller's now (G-OWN).
+    pub(crate) fn take(&self) -> Option<*mut G> {
+        // ORDER: Relaxed — any order of turns will do.
+        let lanes = match self.turn.fetch_add(1, Relaxed) & 1 {
+            0 => [&self.begun, &self.fresh],
+            _ => [&self.fresh, &self.begun],
+        };
+        lanes.into_iter().find_map(take_from).inspect(|_| {
+            // ORDER: Relaxed — a figure.
+            self.len.fetch_sub(1, Relaxed);
+        })
+    }
+}
+
+fn take_from(lane: &crossbeam_deque::Injector<GRef>) -> Option<*mut G> {
+    loop {
+        match lane.steal() {
+            Steal::Success(g) => return Some(g.0),
+            Steal::Empty => return None,
+            Steal::Retry => core::hint::spin_loop(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    proptest! {
+        /// G-OWN: nothing is lost or doubled, each lane is first in, first out, and neither waits for
+        /// more than two takes.
+        #[test]
+        fn lanes_take_turns(ops in proptest::collection::vec(0..4u8, 0..300)) {
+            let queue = Injector::new();
+            let (mut begun, mut fresh) = (VecDeque::new(), VecDeque::new());
+            let mut all = Vec::new();
+            let (mut last, mut same) = (None, 0);
+            for op in ops {
+                if op < 2 {
+                    let g = Box::into_raw(Box::new(G::new(core::ptr::null())));
+                    all.push(g);
+                    // SAFETY: G-OWN — just made.
+                    unsafe {
+                        (*g).sp.set(usize::from(op));
+                        queue.push(g);
+                    }
+                    if op == 1 { begun.push_back(g) } else { fresh.push_back(g) }
+                    (last, same) = (None, 0);
+                    continue;
+                }
+                let both = !begun.is_empty() && !fresh.is_empty();
+                match queue.take() {
+                    None => prop_assert!(begun.is_empty() && fresh.is_empty()),
+                    Some(g) => {
+                        // SAFETY: G-OWN — taken.
+                        let was_begun = unsafe { (*g).sp.get() } != 0;
+                        let lane = if was_begun { &mut begun } else { &mut fresh };
+                        prop_assert_eq!(lane.pop_front(), Some(g));
+                        same = if both && last == Some(was_begun) { same + 1 } else { 0 };
+                        prop_assert!(same < 2);
+                        last = Some(was_begun);
+                    }
+                }
+                prop_assert_eq!(queue.len(), begun.len() + fresh.len());
+                prop_assert_eq!(queue.is_empty(), queue.len() == 0);
+            }
+            for g in all {
+                // SAFETY: G-MEM — the queue goes with it.
+                drop(unsafe { Box::from_raw(g) });
+            }
+        }
+    }
+}
