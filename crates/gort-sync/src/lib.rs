@@ -1,5 +1,5 @@
-//! What goroutines use to talk and to wait for each other: channels, `select!`, [`Mutex`],
-//! [`Condvar`], [`WaitGroup`], [`Semaphore`], [`sleep`]; and a [`Map`] that many read.
+//! What goroutines use to talk and to wait for each other: channels, `select!`, [`Mutex`], [`RwLock`],
+//! [`Condvar`], [`Barrier`], [`WaitGroup`], [`Semaphore`], [`sleep`]; and a [`Map`] that many read.
 //!
 //! Channels have the interface of crossbeam-channel 0.5, locks that of `std::sync`. Whoever has
 //! to wait parks: a goroutine gives its processor to another, a plain thread sleeps. One channel
@@ -37,13 +37,15 @@
 //! - CHAN-LOCK A channel's buffer, reserved places and queues are touched under its lock only.
 //! - CHAN-SLOT A waiter in a channel's queue of kind `Value` points to a value (sender) or to
 //!   room for one (receiver), of the channel's type.
-//! - A channel's own four (CHAN-n) stand in `chan/base`, a mutex' three (MUTEX-n) in `raw_mutex`.
+//! - A channel's own four (CHAN-n) stand in `chan/base`, a mutex' three (MUTEX-n) in `raw_mutex`, a
+//!   reader-writer lock's three (RWLOCK-n) in `raw_rwlock`.
 //! - SEL-1 What a select has won is completed with a handle of the same channel, so that the
 //!   types agree.
 //! - SEL-2 A value that a select received is touched only by who names its type.
 //! - LAND-1 A landing's heap room has the layout that it was allocated with, not of size 0.
 //! - ONCE-1 A once cell's value is written by the one run, and shared only after it.
 //! - MUTEX-DATA The data of a mutex is reached by its holder only.
+//! - RWLOCK-DATA The data of a reader-writer lock is changed by a writer only, who is alone.
 //! - MAP-1 What a task reaches in a map while it is pinned is alive until it unpins: a node is
 //!   retired after it was unlinked, and freed after all who were pinned then have unpinned.
 //! - MAP-2 What a map's root slot leads to is changed under its stripe's lock only, and only
@@ -59,30 +61,38 @@
 //!
 //! # Read in this order
 //! `waiter` → `chan/base` → `chan/steps` → `chan/ops` → `select/engine` → `select/operation` →
-//! `raw_mutex` → `map` (`map/node` → `map/pin` → `map/root`) → the rest
+//! `raw_mutex` → `raw_rwlock` → `map` (`map/node` → `map/pin` → `map/root`) → the rest
 
+mod barrier;
 mod chan;
 mod condvar;
+mod lazy;
 mod map;
+pub mod mpsc;
 mod mutex;
 mod once;
 mod rank;
 mod raw_mutex;
+mod raw_rwlock;
+mod rwlock;
 mod select;
 mod semaphore;
 mod time;
 mod waiter;
 mod waitgroup;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use chan::{
     IntoIter, Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, SelectTimeoutError,
     SendError, SendTimeoutError, Sender, TryIter, TryReadyError, TryRecvError, TrySelectError,
     TrySendError, after, at, bounded, never, tick, unbounded,
 };
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use lazy::LazyLock;
 pub use map::{Iter as MapIter, Map};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceLock, OnceState};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[doc(hidden)]
 pub use select::macro_support;
 pub use select::{Select, SelectedOperation};

@@ -81,7 +81,12 @@ impl<T: ?Sized> Mutex<T> {
     /// If it is locked, or a holder has panicked; the guard is in the latter error.
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        if self.raw.try_lock() { Ok(self.guard()?) } else { Err(TryLockError::WouldBlock) }
+        if self.raw.try_lock() {
+            Ok(self.guard()?)
+        } else {
+            gort_sched::checkpoint();
+            Err(TryLockError::WouldBlock)
+        }
     }
 
     /// The guard of who has just locked.
@@ -113,7 +118,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 }
 
-fn judge<T>(value: T, poisoned: bool) -> LockResult<T> {
+pub(crate) fn judge<T>(value: T, poisoned: bool) -> LockResult<T> {
     if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
 }
 

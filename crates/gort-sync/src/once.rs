@@ -5,7 +5,6 @@ use crate::waiter::{Kind, Outcome, Queue, Waiter, WakeList};
 use crate::{rank, wait_in};
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
-use core::mem::MaybeUninit;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
@@ -91,6 +90,29 @@ impl Once {
         self.state() == DONE
     }
 
+    /// Waits until it has run; runs nothing.
+    ///
+    /// # Panics
+    /// If a run, now or earlier, has panicked.
+    pub fn wait(&self) {
+        self.await_run(false);
+    }
+
+    /// Like [`wait`](Self::wait), but waits on if a run has panicked.
+    pub fn wait_force(&self) {
+        self.await_run(true);
+    }
+
+    fn await_run(&self, force: bool) {
+        loop {
+            match self.state() {
+                DONE => return,
+                POISONED if !force => panic!("Once instance has previously been poisoned"),
+                seen => self.wait_while(seen),
+            }
+        }
+    }
+
     fn state(&self) -> u8 {
         // ORDER: Acquire ⇐ `Running::drop`: what the run has done.
         self.state.load(Ordering::Acquire)
@@ -115,7 +137,7 @@ impl Once {
             let state = self.state();
             match state {
                 DONE => return,
-                RUNNING => self.wait(),
+                RUNNING => self.wait_while(RUNNING),
                 POISONED if !force => panic!("Once instance has previously been poisoned"),
                 _ => {
                     // ORDER: Acquire ⇐ `Running::drop`: what a run that panicked has done.
@@ -137,10 +159,10 @@ impl Once {
         }
     }
 
-    /// Waits while somebody runs.
-    fn wait(&self) {
+    /// Waits for the end of a run, unless the state is not `seen` any more.
+    fn wait_while(&self, seen: u8) {
         self.lock.acquire();
-        if self.state() != RUNNING {
+        if self.state() != seen {
             self.lock.release();
             return;
         }
@@ -205,7 +227,8 @@ impl fmt::Debug for Once {
 /// ```
 pub struct OnceLock<T> {
     once: Once,
-    value: UnsafeCell<MaybeUninit<T>>,
+    /// No drop glue of our own: a cell may be dropped after what its value refers to, as with std's.
+    value: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: ONCE-1 — the value is written by the one run, and shared only afterwards.
@@ -218,20 +241,26 @@ impl<T: RefUnwindSafe + UnwindSafe> RefUnwindSafe for OnceLock<T> {}
 impl<T> OnceLock<T> {
     /// An empty cell.
     pub const fn new() -> Self {
-        Self { once: Once::new(), value: UnsafeCell::new(MaybeUninit::uninit()) }
+        Self { once: Once::new(), value: UnsafeCell::new(None) }
     }
 
     /// The value, if there is one.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         // SAFETY: ONCE-1 — completed: written, and not written again while it is shared.
-        self.once.is_completed().then(|| unsafe { (*self.value.get()).assume_init_ref() })
+        if self.once.is_completed() { unsafe { (*self.value.get()).as_ref() } } else { None }
     }
 
     /// The value, if there is one.
     pub fn get_mut(&mut self) -> Option<&mut T> {
-        // SAFETY: ONCE-1 — completed: written; and `self` is borrowed alone.
-        self.once.is_completed().then(|| unsafe { self.value.get_mut().assume_init_mut() })
+        self.value.get_mut().as_mut()
+    }
+
+    /// The value, waiting until there is one.
+    pub fn wait(&self) -> &T {
+        self.once.wait_force();
+        // SAFETY: ONCE-1 — completed.
+        unsafe { (*self.value.get()).as_ref().unwrap_unchecked() }
     }
 
     /// Puts `value` in, if the cell is empty.
@@ -254,10 +283,10 @@ impl<T> OnceLock<T> {
         self.once.call_once_force(|_| {
             let value = f();
             // SAFETY: ONCE-1 — the one run; nobody has a reference before it ends.
-            unsafe { (*self.value.get()).write(value) };
+            unsafe { *self.value.get() = Some(value) };
         });
         // SAFETY: ONCE-1 — completed.
-        unsafe { (*self.value.get()).assume_init_ref() }
+        unsafe { (*self.value.get()).as_ref().unwrap_unchecked() }
     }
 
     /// Takes the value out; the cell is empty again.
@@ -266,19 +295,12 @@ impl<T> OnceLock<T> {
             return None;
         }
         self.once = Once::new();
-        // SAFETY: ONCE-1 — it was completed, and is not any more: read once.
-        Some(unsafe { self.value.get_mut().assume_init_read() })
+        self.value.get_mut().take()
     }
 
     /// The value, if there is one.
     pub fn into_inner(mut self) -> Option<T> {
         self.take()
-    }
-}
-
-impl<T> Drop for OnceLock<T> {
-    fn drop(&mut self) {
-        drop(self.take());
     }
 }
 

@@ -13,5 +13,7 @@ pub(crate) static GROUP: Rank = Rank { layer: layer::SYNC, n: 3, name: "sync.wai
 pub(crate) static SEMAPHORE: Rank = Rank { layer: layer::SYNC, n: 4, name: "sync.semaphore" };
 /// A once's queue.
 pub(crate) static ONCE: Rank = Rank { layer: layer::SYNC, n: 5, name: "sync.once" };
+/// A reader-writer lock's queue.
+pub(crate) static RWLOCK: Rank = Rank { layer: layer::SYNC, n: 6, name: "sync.rwlock" };
 /// A channel.
 pub(crate) static CHAN: Rank = Rank { layer: layer::SYNC, n: 8, name: "sync.chan" };

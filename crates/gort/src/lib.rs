@@ -74,11 +74,13 @@ pub mod channel {
 
 /// Locks with the interface of [`std::sync`], and Go's `WaitGroup` and `Map`.
 pub mod sync {
+    pub use gort_sync::mpsc;
     pub use gort_sync::{
-        Condvar, Map, MapIter, Mutex, MutexGuard, Once, OnceLock, OnceState, Semaphore, WaitGroup,
+        Barrier, BarrierWaitResult, Condvar, LazyLock, Map, MapIter, Mutex, MutexGuard, Once,
+        OnceLock, OnceState, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
         WaitTimeoutResult,
     };
-    pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+    pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 }
 
 /// Sockets with the interface of [`std::net`].
