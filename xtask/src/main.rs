@@ -17,7 +17,7 @@
 //! None.
 //!
 //! # Read in this order
-//! [`failure`] → [`metadata`] → [`layers`] → [`tidy`] → [`bench`](mod@bench) → [`boot_trace`]
+//! [`failure`] → [`metadata`] → [`layers`] → [`tidy`] → [`bench`](mod@bench) → [`boot_trace`] → [`frag`] → [`heap_map`]
 //!
 //! An example of its use alone:
 //!
@@ -29,6 +29,8 @@
 mod bench;
 mod boot_trace;
 mod failure;
+mod frag;
+mod heap_map;
 mod layers;
 mod metadata;
 mod tidy;
@@ -48,6 +50,8 @@ Commands:
   tidy     check the written rules that no compiler checks
   bench    measure gort and its peers on the same workloads
   boot-trace  show what each stage of a boot took
+  frag     say what a program's heap loses to holes and free pages
+  heap-map  draw a program's heap, span by span
 
 Options of every command:
   -h, --help   say what the command does, and its options
@@ -78,6 +82,8 @@ fn run(command: &str, args: Vec<OsString>) -> Result<(), Failure> {
         "tidy" => tidy::run(args),
         "bench" => bench::run(args),
         "boot-trace" => boot_trace::run(args),
+        "frag" => frag::run(args),
+        "heap-map" => heap_map::run(args),
         // Not for people: the bench starts them as processes of their own.
         bench::TOUCH_MEMORY => bench::touch_memory(args),
         bench::SPIN => bench::spin(),
@@ -87,7 +93,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<(), Failure> {
         }
         "" => Err(Failure::Usage(format!("no command given\n\n{HELP}"))),
         unknown => Err(Failure::Usage(format!(
-            "unknown command '{unknown}', the commands are: layers, tidy, bench, boot-trace"
+            "unknown command '{unknown}', the commands are: layers, tidy, bench, boot-trace, frag, heap-map"
         ))),
     }
 }
