@@ -5,6 +5,7 @@
 //! | `GOMAXPROCS` | a whole number from 1 to 1024 | the processors that may be used |
 //! | `GOGC` | a whole number of percent from 0, or `off` | 100 |
 //! | `GOMEMLIMIT` | a whole number with `B`, `KiB`, `MiB`, `GiB` or `TiB` (none: bytes), or `off` | off |
+//! | `GORT_SIM_SEED` | a whole number | none: explorations try many |
 //! | `GODEBUG` | `key=value,key=value`; unknown keys are passed over | |
 //!
 //! Keys of `GODEBUG` that are obeyed: `gctrace`, `inittrace` (0 or 1), `schedtrace`
@@ -34,6 +35,8 @@ pub struct Env {
     pub clobber_free: bool,
     /// `gcpin=1`.
     pub pin_checks: bool,
+    /// `GORT_SIM_SEED`: explorations run this seed alone, and print its log.
+    pub sim_seed: Option<u64>,
 }
 
 /// A variable that cannot be obeyed.
@@ -63,6 +66,7 @@ const PROCS: &str = "a whole number from 1 to 1024";
 const PERCENT: &str = "a whole number of percent from 0, or off";
 const LIMIT: &str =
     "a whole number of bytes, with an optional unit B, KiB, MiB, GiB or TiB, or off";
+const SEED: &str = "a whole number";
 const SWITCH: &str = "0 or 1";
 const MILLIS: &str = "a whole number of milliseconds";
 const PAIRS: &str = "key=value pairs with commas between them";
@@ -78,6 +82,7 @@ impl Env {
         schedtrace_ms: 0,
         clobber_free: false,
         pin_checks: cfg!(debug_assertions),
+        sim_seed: None,
     };
 
     /// Reads the process's environment.
@@ -116,6 +121,9 @@ impl Env {
                 Some(text) => Some(bytes(text).ok_or_else(|| bad("GOMEMLIMIT", &value, LIMIT))?),
                 None => return Err(bad("GOMEMLIMIT", &value, LIMIT)),
             });
+        }
+        if let Some(value) = get("GORT_SIM_SEED") {
+            env.sim_seed = Some(number(&value).ok_or_else(|| bad("GORT_SIM_SEED", &value, SEED))?);
         }
         if let Some(value) = get("GODEBUG") {
             env.debug(&value)?;
@@ -190,6 +198,7 @@ mod tests {
     fn good_values() {
         assert_eq!(with("GOMAXPROCS", "8").unwrap().procs, Some(8));
         assert_eq!(with("GOMAXPROCS", "").unwrap().procs, None);
+        assert_eq!(with("GORT_SIM_SEED", "7").unwrap().sim_seed, Some(7));
         assert_eq!(with("GOGC", "off").unwrap().gc_percent, Some(None));
         assert_eq!(with("GOGC", "0").unwrap().gc_percent, Some(Some(0)));
         for (text, want) in [
@@ -210,6 +219,7 @@ mod tests {
     #[test]
     fn bad_values_name_variable_value_and_grammar() {
         for (name, value) in [
+            ("GORT_SIM_SEED", "seven"),
             ("GOMAXPROCS", "-1"),
             ("GOMAXPROCS", "0"),
             ("GOMAXPROCS", "+2"),

@@ -25,7 +25,7 @@
 //! but the collector's settings.
 //!
 //! # Read in this order
-//! [`stages`] → [`env`](mod@env) → [`args`] → [`init_tasks`] → `wire` → [`runtime`] → [`exit`] → [`report`](mod@report)
+//! [`stages`] → [`env`](mod@env) → [`args`] → [`init_tasks`] → `wire` → [`runtime`] → [`exit`] → [`report`](mod@report) → [`sim`]
 
 pub mod args;
 pub mod env;
@@ -36,6 +36,7 @@ mod options;
 mod panic;
 pub mod report;
 pub mod runtime;
+pub mod sim;
 pub mod stages;
 mod wire;
 

@@ -3,10 +3,10 @@
 //! Both keep the user's function as an inner function and put a caller round it:
 //! ```text
 //! fn main() -> impl Termination { fn main() -> R { .. }  ::gort::__private::main(migrate, main) }
-//! #[test] fn name() -> R        { fn name() -> R { .. }  ::gort::__private::test(migrate, seed, name) }
+//! #[test] fn name() -> R        { fn name() -> R { .. }  ::gort::__private::test(migrate, seed, explore, name) }
 //! ```
 //! with `main<R: Termination>(migrate: bool, f: fn() -> R) -> impl Termination` and
-//! `test<R: Termination + Send>(migrate: bool, seed: Option<u64>, f: fn() -> R) -> R`.
+//! `test<R: Termination + Send>(migrate: bool, seed: Option<u64>, explore: Option<u64>, f: fn() -> R) -> R`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -40,16 +40,17 @@ pub(crate) fn expand(kind: Kind, args: TokenStream, item: TokenStream) -> syn::R
             }
         },
         Kind::Test => {
-            let seed = match options.seed {
-                Some(seed) => quote!(::core::option::Option::Some(#seed)),
+            let number = |n: Option<u64>| match n {
+                Some(n) => quote!(::core::option::Option::Some(#n)),
                 None => quote!(::core::option::Option::None),
             };
+            let (seed, explore) = (number(options.seed), number(options.explore));
             quote! {
                 #[::core::prelude::v1::test]
                 #(#attrs)*
                 #vis fn #name() #output {
                     fn #name() #output #block
-                    #gort::__private::test(#migrate, #seed, #name)
+                    #gort::__private::test(#migrate, #seed, #explore, #name)
                 }
             }
         }
@@ -67,7 +68,9 @@ impl Kind {
     fn options(self) -> &'static str {
         match self {
             Kind::Main => "`unsafe(migrate)` and `crate = path`",
-            Kind::Test => "`unsafe(migrate)`, `seed = NUMBER` and `crate = path`",
+            Kind::Test => {
+                "`unsafe(migrate)`, `seed = NUMBER`, `explore = SCHEDULES` and `crate = path`"
+            }
         }
     }
 }
@@ -109,6 +112,7 @@ fn check(kind: Kind, sig: &Signature) -> syn::Result<()> {
 struct Options {
     migrate: bool,
     seed: Option<u64>,
+    explore: Option<u64>,
     facade: Option<Path>,
 }
 
@@ -116,6 +120,7 @@ struct Options {
 enum Choice {
     Migrate,
     Seed(u64, proc_macro2::Span),
+    Explore(u64, proc_macro2::Span),
     Facade(Path),
 }
 
@@ -132,7 +137,11 @@ impl Options {
                 Choice::Seed(_, span) if kind == Kind::Main => {
                     return Err(Error::new(span, "`seed` is an option of `#[gort::test]` only"));
                 }
+                Choice::Explore(_, span) if kind == Kind::Main => {
+                    return Err(Error::new(span, "`explore` is an option of `#[gort::test]` only"));
+                }
                 Choice::Seed(seed, _) => options.seed = Some(seed),
+                Choice::Explore(schedules, _) => options.explore = Some(schedules),
                 Choice::Facade(path) => options.facade = Some(path),
             }
         }
@@ -163,6 +172,10 @@ impl Parse for Choice {
             input.parse::<Token![=]>()?;
             return Ok(Choice::Seed(input.parse::<LitInt>()?.base10_parse()?, name.span()));
         }
+        if name == "explore" {
+            input.parse::<Token![=]>()?;
+            return Ok(Choice::Explore(input.parse::<LitInt>()?.base10_parse()?, name.span()));
+        }
         if name == "migrate" {
             return Err(Error::new(
                 name.span(),
@@ -192,7 +205,8 @@ mod tests {
             (Kind::Main, "unsafe(migrate)", "fn main() -> u8 { 1 }", "main (true , main)"),
             (Kind::Main, "crate = a::b", "fn main() {}", "a :: b :: __private"),
             (Kind::Test, "", "fn t() {}", "Option :: None , t)"),
-            (Kind::Test, "seed = 7", "#[ignore] fn t() {}", "Some (7u64) , t)"),
+            (Kind::Test, "explore = 50", "fn t() {}", "Some (50u64) , t)"),
+            (Kind::Test, "seed = 7", "#[ignore] fn t() {}", "Some (7u64) , :: core"),
             (Kind::Test, "unsafe(migrate), seed = 1,", "fn t() {}", "test (true"),
         ] {
             let out = run(kind, args, item);
@@ -208,6 +222,7 @@ mod tests {
             (Kind::Main, "", "fn other() {}", "goes on `fn main`"),
             (Kind::Main, "", "struct S;", "goes on a function"),
             (Kind::Main, "seed = 1", "fn main() {}", "of `#[gort::test]` only"),
+            (Kind::Main, "explore = 1", "fn main() {}", "of `#[gort::test]` only"),
             (Kind::Main, "migrate", "fn main() {}", "write `unsafe(migrate)`"),
             (Kind::Main, "unsafe(other)", "fn main() {}", "and nothing else"),
             (Kind::Main, "flavor", "fn main() {}", "unknown option `flavor`; the options are"),

@@ -99,7 +99,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a `#[test]` whose body runs as a goroutine of a runtime of its own.
 ///
 /// Options: `unsafe(migrate)` as for [`main`](macro@main); `seed = 7` runs the test in the simulator
-/// with that seed; `crate = path`. Other attributes (`#[ignore]`, `#[should_panic]`) work as usual.
+/// with that seed; `explore = 1000` with so many seeds, from `seed` or 0 on; `crate = path`. Other attributes (`#[ignore]`, `#[should_panic]`) work as usual.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::expand(entry::Kind::Test, args.into(), item.into())

@@ -34,16 +34,16 @@
 
 pub mod atomic;
 pub(crate) mod engine;
-mod explore;
 pub mod mini;
 mod policy;
 mod report;
+mod search;
 mod stop;
 
 pub(crate) use stop::{overlooked, panicked};
 
-pub use explore::{Explored, Failure, explore};
 pub use report::{Blocked, Event, Outcome, Report, What};
+pub use search::{Explored, Failure, search};
 
 use crate::m::M;
 use crate::scheduler::{self, Migrate, Scheduler};

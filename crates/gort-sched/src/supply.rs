@@ -7,7 +7,7 @@
 //! └────────────────┴────────────────┘
 //! ```
 
-use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use gort_sys::atomic::{AtomicU32, Ordering::SeqCst};
 
 const ONE_SPIN: u32 = 1 << 16;
 

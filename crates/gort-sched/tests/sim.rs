@@ -194,12 +194,12 @@ fn an_exploration_finds_a_lost_update() {
             }
         }
     };
-    let failure = sim::explore(&Config::default(), 1000, program(false)).unwrap_err();
+    let failure = sim::search(&Config::default(), 1000, program(false)).unwrap_err();
     assert!(failure.repeats && !failure.report.events.is_empty(), "{failure}");
     assert!(failure.to_string().contains("goroutine 1 panicked: lost"), "{failure}");
     let again = sim::run(&with(failure.report.seed, Strategy::Mixed), program(false));
     assert_eq!(again.outcome, failure.report.outcome);
-    let explored = sim::explore(&Config::default(), 500, program(true)).unwrap();
+    let explored = sim::search(&Config::default(), 500, program(true)).unwrap();
     assert_eq!(explored.schedules, 500);
     assert!(explored.distinct > 30, "{explored:?}");
 }

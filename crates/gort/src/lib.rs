@@ -174,6 +174,21 @@ pub mod debug {
     }
 }
 
+/// The simulator: an unchanged program on one processor, with the schedule and the time of a seed.
+pub mod sim {
+    pub use gort_boot::sim::{explore, explore_with};
+    pub use gort_sched::sim::{
+        Blocked, Config, Event, Explored, Failure, Outcome, Report, Strategy, What, atomic,
+        is_simulated, mini, point, run, search,
+    };
+}
+
+/// The runtime's clock.
+pub mod time {
+    /// [`std::time::Instant::now`]; inside a simulation, the virtual time.
+    pub use gort_sys::clock::now;
+}
+
 /// The boot: its stages, its report, its settings.
 pub mod boot {
     pub use gort_boot::{Options, Report, Row, report, stages, try_run};
@@ -194,12 +209,12 @@ pub mod __private {
     pub fn test<R: Termination + Send + 'static>(
         migrate: bool,
         seed: Option<u64>,
+        explore: Option<u64>,
         f: fn() -> R,
     ) -> R {
-        assert!(
-            seed.is_none(),
-            "#[gort::test(seed = ..)] asks for the simulator, which this version does not have yet"
-        );
+        if seed.or(explore).is_some() {
+            return gort_boot::sim::test(seed, explore, f);
+        }
         match gort_boot::try_run(gort_boot::__private::options(migrate), f) {
             Ok(Ok(result)) => result,
             Ok(Err(payload)) => std::panic::resume_unwind(payload),

@@ -17,6 +17,7 @@ use crate::park;
 use crate::schedule::{self, not_null};
 use crate::scheduler::{EXITING, Scheduler};
 use crate::state::GState;
+use crate::timer;
 use core::cell::{Cell, RefCell};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::Ordering::Relaxed;
@@ -184,11 +185,11 @@ impl Sim {
         }
         loop {
             if p.timers.are_due() {
-                p.timers.run(self.clock.nanos());
+                timer::run(m, &p.timers, usize::MAX);
             }
             self.judge(s);
             if !self.is_stopping() && self.is_time_to_jump(s, p) {
-                self.jump(p.timers.next());
+                self.jump(p.timers.prune());
                 continue;
             }
             let patient = self.is_patient();
@@ -276,7 +277,7 @@ impl Sim {
         if self.is_stopping() {
             return self.push_out(s, p);
         }
-        let next = p.timers.next();
+        let next = p.timers.prune();
         if stop::from_outside(m, s, next != u64::MAX) {
             return true;
         }
@@ -316,11 +317,11 @@ impl Sim {
         if self.is_time_to_jump(s, p) {
             // What is due from now on is for others to find.
             let id = self.state.borrow().ran_id;
-            self.jump(p.timers.next());
+            self.jump(p.timers.prune());
             self.state.borrow_mut().ran_id = id;
         }
         if p.timers.are_due() {
-            p.timers.run(self.clock.nanos());
+            timer::run(m, &p.timers, usize::MAX);
             self.collect(m, s, p);
         }
         let state = &mut *self.state.borrow_mut();
@@ -341,7 +342,7 @@ impl Sim {
 
     /// Whether the next timer comes first although somebody can run.
     fn is_time_to_jump(&self, s: &Scheduler, p: &P) -> bool {
-        if p.timers.next() == u64::MAX {
+        if p.timers.prune() == u64::MAX {
             return false;
         }
         let mut state = self.state.borrow_mut();

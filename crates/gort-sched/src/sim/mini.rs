@@ -256,7 +256,7 @@ impl Mini {
             }
             let at = first.remove();
             self.gs[at].become_(GState::Runnable);
-            self.run_next(at);
+            self.ps[self.turn].queue.push_back(at);
         }
     }
 

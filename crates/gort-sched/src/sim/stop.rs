@@ -78,8 +78,9 @@ impl Sim {
     /// does not help.
     pub(super) fn push_out(&self, s: &Scheduler, p: &P) -> bool {
         s.end_waits();
-        if p.timers.next() != u64::MAX {
-            self.jump(p.timers.next());
+        let next = p.timers.prune();
+        if next != u64::MAX {
+            self.jump(next);
         }
         let mut state = self.state.borrow_mut();
         state.rounds += 1;

@@ -1,4 +1,4 @@
-//! [`explore`]: many seeds, until one finds something.
+//! [`search`]: many seeds, until one finds something.
 
 use super::{Config, Outcome, Report, run};
 use core::fmt;
@@ -31,7 +31,7 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "schedule {} of the exploration failed: {}", self.passed + 1, self.report)?;
+        write!(f, "schedule {} of the search failed: {}", self.passed + 1, self.report)?;
         if !self.repeats {
             f.write_str(
                 "\n(the same seed has run differently a second time: the program depends on something \
@@ -52,7 +52,7 @@ impl std::error::Error for Failure {}
 ///
 /// # Panics
 /// As [`run`].
-pub fn explore(
+pub fn search(
     config: &Config,
     iterations: u64,
     f: impl Fn() + Send + Sync + 'static,
