@@ -142,6 +142,49 @@ fn the_calls_of_hello() {
     assert_eq!(calls[heap..].iter().filter(|c| c.contains("read(")).count(), 0, "{text}");
 }
 
+/// SYS-7 end to end: goroutines that change threads all the time see at each place the word of the thread that they are on.
+#[test]
+fn the_thread_word_is_that_of_the_thread() {
+    use gort_sys::thread::{ThreadWord, id};
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    let runtime = gort::Runtime::builder().procs(4).build().expect("a runtime");
+    let seen: Arc<Mutex<HashMap<i32, usize>>> = Arc::default();
+    let changes = runtime.run(move || {
+        let visit = |seen: &Mutex<HashMap<i32, usize>>| {
+            let (thread, word) = (id(), ThreadWord::<0>::get() as usize);
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            assert_eq!(*seen.entry(thread).or_insert(word), word, "thread {thread}");
+            thread
+        };
+        let run = |seen: Arc<Mutex<HashMap<i32, usize>>>| {
+            move || {
+                let (mut last, mut changes) = (visit(&seen), 0u64);
+                for _ in 0..2_000 {
+                    gort::thread::yield_now();
+                    let now = visit(&seen);
+                    changes += u64::from(now != last);
+                    last = now;
+                }
+                changes
+            }
+        };
+        // SAFETY: no lock and no thread-local is held over a yield.
+        let all: Vec<_> =
+            (0..12).map(|_| unsafe { gort::thread::go_migrating(run(seen.clone())) }).collect();
+        let changes = all.into_iter().map(|g| g.join().expect("no panic")).sum::<u64>();
+        let words = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut distinct: Vec<usize> = words.values().copied().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), words.len(), "no two threads share a word");
+        assert!(!distinct.contains(&0));
+        changes
+    });
+    assert!(changes > 0, "no goroutine has changed its thread");
+}
+
 /// Sizes of the mappings of this process by name; `rw` only.
 fn named() -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
