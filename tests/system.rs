@@ -55,8 +55,11 @@ fn fill() -> String {
 #[test]
 fn a_part_of_the_child() {
     if let Ok(part) = std::env::var(PART) {
-        assert_eq!(part, "fill");
-        println!("said: {}", fill());
+        match part.as_str() {
+            "fill" => println!("said: {}", fill()),
+            "account" => account(),
+            other => panic!("no such part: {other}"),
+        }
     }
 }
 
@@ -140,6 +143,89 @@ fn the_calls_of_hello() {
     let heap =
         calls.iter().position(|c| c.contains("mmap(0xc000000000")).expect("the collector's range");
     assert_eq!(calls[heap..].iter().filter(|c| c.contains("read(")).count(), 0, "{text}");
+}
+
+/// Bytes of this process's mappings that promise nothing (`MAP_NORESERVE`), all and writable: the runtime's are such, and
+/// with one arena the C library has none.
+fn unpromised() -> (u64, u64) {
+    let (mut all, mut writable, mut here) = (0, 0, (0, false));
+    for line in std::fs::read_to_string("/proc/self/smaps").expect("smaps").lines() {
+        let first = line.split(' ').next().expect(line);
+        if let Some((from, to)) = first.split_once('-') {
+            let hex = |s| u64::from_str_radix(s, 16).expect(line);
+            here = (hex(to) - hex(from), line[first.len()..].starts_with(" rw"));
+        } else if let Some(flags) = line.strip_prefix("VmFlags:")
+            && flags.split(' ').any(|f| f == "nr")
+        {
+            all += here.0;
+            writable += if here.1 { here.0 } else { 0 };
+        }
+    }
+    (all, writable)
+}
+
+/// Compares the account with the kernel's, stage by stage. The two are read one after the other while other threads may map: a
+/// few looks are allowed until they agree.
+fn account() {
+    let compare = |stage: &str| {
+        let mut last = String::new();
+        for _ in 0..50 {
+            let ours = gort_sys::mem::total();
+            let (all, writable) = unpromised();
+            let (sum, open) =
+                (ours.reserved + ours.mapped + ours.released, ours.mapped + ours.released);
+            if (sum, open) == (all, writable) && ours == gort_sys::mem::total() {
+                return println!("agreed: {stage}");
+            }
+            last = format!("{ours:?}, the kernel has {all} bytes, {writable} writable");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("{stage}: {last}");
+    };
+    compare("before the boot");
+    for round in 0..2 {
+        let runtime = gort::Runtime::builder().procs(3).build().expect("a runtime");
+        runtime.run(move || {
+            compare("after the boot");
+            let (tx, rx) = gort::channel::bounded::<()>(0);
+            let waiting: Vec<_> = (0..300)
+                .map(|_| {
+                    let rx = rx.clone();
+                    gort::go(move || rx.recv().is_err())
+                })
+                .collect();
+            let mut roots: Vec<Root<GcPacked<u8>>> = vec![];
+            for i in 0..400 {
+                let mu = gort::gc::pin();
+                let object = mu.alloc_packed(&vec![1u8; i * 97]).expect("memory");
+                roots.push(Root::new(&mu, object));
+                drop(mu);
+                if i % 100 == 50 {
+                    gort::thread::yield_now();
+                    compare("under load");
+                }
+            }
+            roots.truncate(10);
+            gort::gc::collect().expect("nobody holds a guard");
+            compare("after a collection");
+            drop((tx, rx));
+            assert!(waiting.into_iter().all(|g| g.join().expect("no panic")));
+            compare("after the goroutines");
+        });
+        drop(runtime);
+        compare(["after the first end", "after the second end"][round]);
+    }
+}
+
+/// SYS-9: every byte that the runtime has mapped is in the account, in its state, over boot, load and end.
+#[test]
+fn the_account_is_the_kernels() {
+    let exe = std::env::current_exe().expect("a test binary");
+    let mut child = Command::new(exe);
+    child.args(["--exact", "a_part_of_the_child", "--nocapture", "--test-threads=1"]);
+    let (code, out, err) = output(child.env(PART, "account").env("MALLOC_ARENA_MAX", "1"));
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(out.matches("agreed: ").count(), 1 + 2 * 8, "{out}");
 }
 
 /// SYS-7 end to end: goroutines that change threads all the time see at each place the word of the thread that they are on.

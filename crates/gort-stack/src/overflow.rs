@@ -8,8 +8,8 @@
 use crate::walk::Frames;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use gort_sys::errno;
 use gort_sys::fatal::Line;
+use gort_sys::{Backend, Linux, PageRange, SysStat, errno};
 
 /// Bytes of a signal stack: room to read symbols.
 const SIGNAL_STACK: usize = 256 << 10;
@@ -142,10 +142,13 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::
     }
 }
 
+/// The account of all signal stacks.
+static STACKS: SysStat = SysStat::new();
+
 /// A signal stack of the calling thread, with a guard below; undone when dropped.
 #[derive(Debug)]
 pub struct SignalStack {
-    base: *mut libc::c_void,
+    range: PageRange,
     before: libc::stack_t,
 }
 
@@ -153,29 +156,30 @@ impl SignalStack {
     /// Gives the calling thread a signal stack. `None` if there is no memory for one: the
     /// thread then keeps what it had.
     pub fn install() -> Option<Self> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let prot = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: OVERFLOW-2 — a fresh mapping whose lowest page becomes the guard; the kernel
-        // gets the part above it.
+        let page = Linux.page_size();
+        let range = Linux.reserve(SIGNAL_STACK, page, 0, &STACKS).ok()?;
+        // The lowest page stays reserved: it is the guard.
+        let above = range.part(page, SIGNAL_STACK - page)?;
+        // SAFETY: OVERFLOW-2 — reserved just now; the kernel gets the part above the guard.
         unsafe {
-            let base = libc::mmap(core::ptr::null_mut(), SIGNAL_STACK, prot, flags, -1, 0);
-            if base == libc::MAP_FAILED {
-                return None;
-            }
-            let guard = 4096;
-            libc::mprotect(base, guard, libc::PROT_NONE);
+            let mapped = Linux.map(above, &STACKS).is_ok();
             let new = libc::stack_t {
-                ss_sp: base.byte_add(guard),
+                ss_sp: above.base.as_ptr().cast(),
                 ss_flags: 0,
-                ss_size: SIGNAL_STACK - guard,
+                ss_size: above.len,
             };
             let mut before: libc::stack_t = core::mem::zeroed();
-            if libc::sigaltstack(&raw const new, &raw mut before) != 0 {
-                libc::munmap(base, SIGNAL_STACK);
+            if !mapped || libc::sigaltstack(&raw const new, &raw mut before) != 0 {
+                Linux.free(range, if mapped { above.len } else { 0 }, 0, &STACKS);
                 return None;
             }
-            Some(Self { base, before })
+            Some(Self { range, before })
         }
+    }
+
+    /// The account of the signal stacks of all threads.
+    pub fn stat() -> &'static SysStat {
+        &STACKS
     }
 }
 
@@ -185,7 +189,8 @@ impl Drop for SignalStack {
         // which is not in a handler.
         unsafe {
             libc::sigaltstack(&raw const self.before, core::ptr::null_mut());
-            libc::munmap(self.base, SIGNAL_STACK);
+            let ready = self.range.len - Linux.page_size();
+            Linux.free(self.range, ready, 0, &STACKS);
         }
     }
 }
