@@ -51,7 +51,7 @@ pub(crate) fn make_collector(options: &Options, env: &Env) -> Result<(), BootErr
         gctrace: env.gctrace,
         pin_checks: env.pin_checks,
         clobber_free: env.clobber_free,
-        host: Arc::new(Host),
+        host: Arc::new(Host { cpus: options.procs.or(env.procs) }),
         ..gort_gc::Config::default()
     });
     gort_gc::default_collector()?;
@@ -95,7 +95,10 @@ pub(crate) fn collection_on() {
 /// The collector's host: its tasks run on threads of their own, as it outlives any one runtime;
 /// who waits for it parks as what it is, goroutine or thread.
 #[derive(Debug)]
-struct Host;
+struct Host {
+    /// Processors of the first runtime, if it was told.
+    cpus: Option<u32>,
+}
 
 impl WorkerHost for Host {
     fn spawn(&self, kind: WorkerKind, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
@@ -125,7 +128,7 @@ impl WorkerHost for Host {
     }
 
     fn cpus(&self) -> usize {
-        ThreadHost.cpus()
+        self.cpus.map_or_else(|| ThreadHost.cpus(), |n| n as usize)
     }
 
     fn task(&self) -> u64 {

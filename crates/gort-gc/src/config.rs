@@ -34,6 +34,9 @@ pub struct Config {
     pub pin_checks: bool,
     /// Fill objects with drop glue after it ran (`GODEBUG=clobberfree=1`).
     pub clobber_free: bool,
+    /// Tasks that mark at once, the coordinator among them. `None`: as many as processors for a collection that somebody waits
+    /// for, else a quarter of them.
+    pub mark_workers: Option<usize>,
     /// Where the collector's tasks run.
     pub host: Arc<dyn WorkerHost>,
     /// log2 of the address range that is reserved for objects (38: 256 GiB). The heap takes less if it cannot have it.
@@ -53,6 +56,7 @@ impl Default for Config {
             gctrace: false,
             pin_checks: cfg!(debug_assertions),
             clobber_free: false,
+            mark_workers: None,
             host: Arc::new(ThreadHost),
             range_shift: 38,
         }

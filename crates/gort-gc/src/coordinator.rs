@@ -219,7 +219,7 @@ impl Coordinator {
         let forced = self.wanted.load(Ordering::SeqCst) >= number;
         // ORDER: Relaxed — hints.
         self.busy.store(true, Ordering::Relaxed);
-        let result = cycle::run(s, pause);
+        let result = cycle::run(s, forced, pause);
         // Requests that came while it ran were made under the old plan.
         // ORDER: Relaxed — an allocation asks again if need be.
         self.triggered.store(false, Ordering::Relaxed);
@@ -298,7 +298,11 @@ impl Pause for InProgram<'_> {
     fn pause(&mut self, at: Point) -> Result<(), Stopped> {
         match at {
             Point::Handshake(name, turn) => self.wait(name, turn),
-            Point::Assists(turn) => self.wait("assists", turn),
+            // Others scan: they will soon share what they have, or be done.
+            Point::Assists(turn) => match turn {
+                ..200 => core::hint::spin_loop(),
+                _ => self.wait("assists", (turn - 200).min(120)),
+            },
             Point::Mark | Point::Sweep | Point::Clear => {
                 if self.s.host.should_yield() {
                     self.s.host.yield_now();

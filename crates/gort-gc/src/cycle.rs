@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::handshake::{Mode, Order};
 use crate::mark::Marker;
 use crate::shared::Shared;
-use crate::{Mutant, pressure};
+use crate::{Mutant, markers, pressure};
 
 /// The collector shuts down: the cycle is given up. Nothing is freed any more, so its state does not matter.
 #[derive(Debug)]
@@ -78,9 +78,9 @@ struct Marked;
 struct BarrierOff;
 
 /// Runs a cycle up to the flip; [`finish_sweep`] is the rest.
-pub(crate) fn run(s: &Shared, pause: &mut dyn Pause) -> Result<Report, Stopped> {
+pub(crate) fn run(s: &Shared, forced: bool, pause: &mut dyn Pause) -> Result<Report, Stopped> {
     finish_sweep(s, pause)?;
-    let mut cycle = Cycle::new(s, pause);
+    let mut cycle = Cycle::new(s, forced, pause);
     let on = cycle.barrier_on()?;
     let marked = cycle.mark(on)?;
     let off = cycle.barrier_off(marked)?;
@@ -90,6 +90,7 @@ pub(crate) fn run(s: &Shared, pause: &mut dyn Pause) -> Result<Report, Stopped> 
 struct Cycle<'c> {
     s: &'c Shared,
     pause: &'c mut dyn Pause,
+    helpers: usize,
     marker: Marker<'c>,
     report: Report,
     /// The account when objects began to be born black.
@@ -98,7 +99,7 @@ struct Cycle<'c> {
 }
 
 impl<'c> Cycle<'c> {
-    fn new(s: &'c Shared, pause: &'c mut dyn Pause) -> Self {
+    fn new(s: &'c Shared, forced: bool, pause: &'c mut dyn Pause) -> Self {
         let report = Report {
             at_start: s.pacer.live(),
             goal: s.pacer.goal(),
@@ -108,12 +109,16 @@ impl<'c> Cycle<'c> {
         };
         let taken = s.pacer.taken();
         s.work.reset();
-        s.pacer.begin(1);
+        let (asked, expected) = (s.config.mark_workers, s.pacer.expected());
+        let scanners = markers::scanners(asked, s.host.cpus(), forced, expected);
+        s.pacer.begin(scanners);
         Self {
             s,
             pause,
+            // The simulation plays all tasks itself.
+            helpers: if s.rules.run_glue { scanners - 1 } else { 0 },
             marker: Marker::new(s),
-            report,
+            report: Report { forced, ..report },
             taken_at_black: taken,
             noscan_at_start: s.sum(|c| &c.noscan_bytes),
         }
@@ -140,6 +145,7 @@ impl<'c> Cycle<'c> {
         self.s.coordinator.open_marking(true);
         self.s.weak.begin_marking();
         self.mark_roots();
+        let phase = self.s.helpers.open(self.s, self.helpers);
         loop {
             let pushed = self.drain()?;
             if self.report.rounds == 0 {
@@ -167,6 +173,11 @@ impl<'c> Cycle<'c> {
             }
         }
         self.s.coordinator.open_marking(false);
+        let mut turn = 0;
+        while !phase.close() {
+            self.pause.pause(Point::Assists(turn))?;
+            turn += 1;
+        }
         self.report.mark = start.elapsed();
         self.bury()?;
         Ok(Marked)
@@ -218,6 +229,9 @@ impl<'c> Cycle<'c> {
             if let Some(pushed) = self.s.grey.drained() {
                 self.report.work += start.elapsed();
                 return Ok(pushed);
+            }
+            if self.helpers > 0 {
+                s.grey.want();
             }
             self.pause.pause(Point::Assists(turn))?;
             turn += 1;

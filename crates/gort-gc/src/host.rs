@@ -17,8 +17,10 @@ use crate::atomic::{AtomicU32, Ordering};
 pub enum WorkerKind {
     /// Runs the cycles: handshakes, marking, background sweep. Lives as long as its collector.
     Coordinator,
-    /// Runs drop glue of dead objects. Ends when there is none, and is started again.
+    /// Runs drop glue of dead objects, or cleanups. Ends when there is none, and is started again.
     Cleanup,
+    /// Marks beside the coordinator, during one cycle.
+    Marker,
 }
 
 /// Where the collector's tasks run and wait. All functions may be called from any task or thread.
@@ -73,6 +75,7 @@ impl WorkerHost for ThreadHost {
         let name = match kind {
             WorkerKind::Coordinator => "gort-gc",
             WorkerKind::Cleanup => "gort-gc-cleanup",
+            WorkerKind::Marker => "gort-gc-mark",
         };
         std::thread::Builder::new().name(name.into()).spawn(body).map(drop)
     }

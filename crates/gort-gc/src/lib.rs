@@ -51,6 +51,7 @@
 //! - REG-1     An entry of a registry never moves.
 //! - GREY-1    An empty queue without active scanners means that every published object was scanned.
 //! - GREY-2    A grey object is alive.
+//! - HELP-1    No helper marks outside of a cycle's marking phase.
 //! - DROP-1    Drop glue runs once, for an unreachable object of its type, and sees `Leaf` members only.
 //! - COLL-1    A collector's memory outlives its guards, roots and tasks.
 //! - GC-BOX    A wide pointer to an object begins with the address of its base, and does not change.
@@ -67,7 +68,7 @@
 //! before the heap's; `gc.dead` is a leaf of the heap's layer, because sweepers take it. None is taken by a fast path.
 //!
 //! # Read in this order
-//! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `mark` → `roots` →
+//! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `mark` → `markers` → `roots` →
 //! `coordinator` → `pace` → `limiter` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
 //! `weak`, `cleanup`, `root_cell`
 
@@ -128,6 +129,8 @@ mod limiter;
 mod map;
 #[cfg(not(loom))]
 mod mark;
+#[cfg(not(loom))]
+mod markers;
 #[cfg(not(loom))]
 mod mutant;
 #[cfg(not(loom))]

@@ -4,8 +4,12 @@
 //! once, and shades what they name into the same stack; a word that changes later was shaded by who
 //! changed it. When a task that wants to assist finds nothing, a scanner gives it half of its own stack.
 //!
-//! The stack's last object was found just now, and is rarely in the processor's cache. So what leaves the stack
-//! waits in a ring of eight, its first line on the way, while the seven before it are scanned.
+//! Marking waits for memory, mostly: the object, its pointer bits, and the marks of what it names are rarely in the
+//! processor's cache. So each is asked for some time before it is needed:
+//!
+//! ```text
+//! pointer found -> ring of 16, its mark on the way -> marked: stack -> ring of 8, object and pointer bits on the way -> scanned
+//! ```
 
 use core::mem;
 use core::ptr::NonNull;
@@ -22,6 +26,9 @@ const QUANTUM: usize = if cfg!(test) { 2 } else { 512 };
 /// Objects whose memory is fetched while others are scanned.
 const AHEAD: usize = if cfg!(test) { 2 } else { 8 };
 
+/// Pointers whose marks are fetched while others are looked at.
+const MET: usize = if cfg!(test) { 2 } else { 16 };
+
 /// One scanner's work.
 pub(crate) struct Marker<'s> {
     shared: &'s Shared,
@@ -29,6 +36,10 @@ pub(crate) struct Marker<'s> {
     /// From the stack, about to be scanned.
     ahead: [Option<Grey>; AHEAD],
     next: usize,
+    /// Pointers found, about to be marked, and how many they are.
+    met: [Option<NonNull<u8>>; MET],
+    newest: usize,
+    waiting: usize,
     /// Bytes since they were last told.
     scanned: u64,
     noscan: u64,
@@ -66,8 +77,9 @@ impl Work {
 
 impl<'s> Marker<'s> {
     pub(crate) fn new(shared: &'s Shared) -> Self {
-        let (stack, ahead) = (Vec::new(), [None; AHEAD]);
-        Self { shared, stack, ahead, next: 0, scanned: 0, noscan: 0, earns: true }
+        let (stack, ahead, met) = (Vec::new(), [None; AHEAD], [None; MET]);
+        let (next, newest, waiting, scanned, noscan) = (0, 0, 0, 0, 0);
+        Self { shared, stack, ahead, next, met, newest, waiting, scanned, noscan, earns: true }
     }
 
     /// Tells what was found since the last time; bytes scanned.
@@ -130,7 +142,34 @@ impl<'s> Marker<'s> {
         self.tell()
     }
 
+    /// A pointer was found: its mark is fetched, and the oldest one that waits is marked.
+    #[inline(always)]
+    fn meet(&mut self, object: NonNull<u8>) {
+        // SAFETY: GC-LIVE — a listed word of a live object names a live object, for both.
+        unsafe {
+            self.shared.heap.prefetch_mark(object);
+            self.newest = (self.newest + 1) % MET;
+            match self.met[self.newest].replace(object) {
+                Some(oldest) => self.shade(oldest),
+                None => self.waiting += 1,
+            }
+        }
+    }
+
+    /// Marks all that waits for it.
+    fn mark_met(&mut self) {
+        while self.waiting > 0 {
+            if let Some(object) = self.met[self.newest].take() {
+                self.waiting -= 1;
+                // SAFETY: GC-LIVE — as in `meet`; nothing is swept while a cycle marks.
+                unsafe { self.shade(object) };
+            }
+            self.newest = (self.newest + MET - 1) % MET;
+        }
+    }
+
     fn give_back(&mut self) {
+        self.mark_met();
         self.stack.extend(self.ahead.iter_mut().filter_map(Option::take));
         if !self.stack.is_empty() {
             self.shared.grey.push(mem::take(&mut self.stack));
@@ -161,9 +200,12 @@ impl<'s> Marker<'s> {
     #[inline(always)]
     fn take(&mut self) -> Option<Grey> {
         for _ in 0..=AHEAD {
+            if self.stack.is_empty() {
+                self.mark_met();
+            }
             let fresh = self.stack.pop();
             if let Some(fresh) = fresh {
-                prefetch(fresh.base());
+                self.shared.heap.prefetch_object(fresh.base());
             }
             let grey = mem::replace(&mut self.ahead[self.next], fresh);
             self.next = (self.next + 1) % AHEAD;
@@ -183,24 +225,10 @@ impl<'s> Marker<'s> {
         let visit = |word: &gort_sys::atomic::AtomicPtr<u8>| {
             // ORDER: Acquire ⇐ `Field::store`, and the map and mark of a new object.
             if let Some(object) = NonNull::new(word.load(Ordering::Acquire)) {
-                // SAFETY: GC-LIVE — a listed word of a live object names a live object.
-                unsafe { self.shade(object) };
+                self.meet(object);
             }
         };
         // SAFETY: GREY-2 — as above; the object has pointers, or it would not be grey.
         unsafe { heap.for_each_pointer_word(base, size, visit) };
     }
-}
-
-/// Asks the processor to fetch an object's first line. A hint, without effect on what is computed.
-#[inline(always)]
-fn prefetch(object: NonNull<u8>) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: GREY-2 — a prefetch reads nothing that the program can see, and cannot fail.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(object.as_ptr().cast::<i8>());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = object;
 }

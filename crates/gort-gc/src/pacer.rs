@@ -199,6 +199,12 @@ impl Pacer {
         self.exhausted.store(now, Ordering::Relaxed);
     }
 
+    /// Bytes of scan work that a cycle is expected to do.
+    pub(crate) fn expected(&self) -> u64 {
+        let rules = self.rules.lock();
+        rules.pace.scanned + rules.pace.roots
+    }
+
     /// A cycle begins, with so many workers.
     pub(crate) fn begin(&self, workers: usize) {
         let live = self.live();

@@ -22,6 +22,7 @@ use crate::grey::GreyQueue;
 use crate::handshake::{Mode, Order, Published, Seen};
 use crate::host::{WorkerHost, WorkerKind};
 use crate::mark::Work;
+use crate::markers::Helpers;
 use crate::pacer::Pacer;
 use crate::range::Range;
 use crate::registry::Registry;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) contexts: Registry<Context>,
     contexts_lock: Lock<()>,
     pub(crate) grey: GreyQueue,
+    pub(crate) helpers: Helpers,
     pub(crate) roots: RootTable,
     pub(crate) weak: WeakTable,
     pub(crate) cleanups: Arc<Cleanups>,
@@ -117,6 +119,7 @@ impl Shared {
             contexts: Registry::new(),
             contexts_lock: Lock::new(&CONTEXTS, ()),
             grey: GreyQueue::default(),
+            helpers: Helpers::default(),
             roots: RootTable::new(),
             weak: WeakTable::new(),
             cleanups: Cleanups::new(config.host.clone()),

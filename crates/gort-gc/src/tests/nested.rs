@@ -83,7 +83,7 @@ fn deaths(mutant: Mutant) -> usize {
     let keeper = node(Some(white.get(&a)));
     drop((child, white));
     let mut script = Script { a: &mut a, b: &mut b, keeper: &keeper, held: None, step: 0 };
-    cycle::run(collector.shared(), &mut script).unwrap();
+    cycle::run(collector.shared(), false, &mut script).unwrap();
     assert_eq!(script.step, 2, "the schedule took place");
     cycle::finish_sweep(collector.shared(), &mut script).unwrap();
     collector.shared().dead.drain(collector.shared());

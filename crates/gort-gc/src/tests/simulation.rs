@@ -98,7 +98,7 @@ impl<const N: usize> Sim<N> {
                 idle += 1;
                 self.guards.iter_mut().for_each(Guard::unpin);
             }
-            cycle::run(s, &mut self).expect("not closing");
+            cycle::run(s, false, &mut self).expect("not closing");
             self.perform();
             cycle::finish_sweep(s, &mut self).expect("not closing");
             self.bury_dead(s);
