@@ -189,7 +189,7 @@ impl Sim {
             }
             self.judge(s);
             if !self.is_stopping() && self.is_time_to_jump(s, p) {
-                self.jump(p.timers.prune());
+                self.jump(next_timer(p));
                 continue;
             }
             let patient = self.is_patient();
@@ -277,7 +277,7 @@ impl Sim {
         if self.is_stopping() {
             return self.push_out(s, p);
         }
-        let next = p.timers.prune();
+        let next = next_timer(p);
         if stop::from_outside(m, s, next != u64::MAX) {
             return true;
         }
@@ -317,7 +317,7 @@ impl Sim {
         if self.is_time_to_jump(s, p) {
             // What is due from now on is for others to find.
             let id = self.state.borrow().ran_id;
-            self.jump(p.timers.prune());
+            self.jump(next_timer(p));
             self.state.borrow_mut().ran_id = id;
         }
         if p.timers.are_due() {
@@ -342,13 +342,21 @@ impl Sim {
 
     /// Whether the next timer comes first although somebody can run.
     fn is_time_to_jump(&self, s: &Scheduler, p: &P) -> bool {
-        if p.timers.prune() == u64::MAX {
+        if next_timer(p) == u64::MAX {
             return false;
         }
         let mut state = self.state.borrow_mut();
         state.quiet >= POLLING
             || (state.yields > 4 && state.yields > 2 * s.goroutines())
             || state.policy.happens(self.config.stalls)
+    }
+}
+
+/// When the next timer is due; `u64::MAX`: never. (A deadline that is for ever away is none.)
+pub(super) fn next_timer(p: &P) -> u64 {
+    match p.timers.prune() {
+        when if when >= u64::MAX - 1 => u64::MAX,
+        when => when,
     }
 }
 

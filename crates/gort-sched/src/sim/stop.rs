@@ -1,6 +1,6 @@
 //! The end of a simulation: what is found, and how goroutines that would not end are made to.
 
-use super::engine::{Phase, Sim};
+use super::engine::{Phase, Sim, next_timer};
 use super::report::{Blocked, Outcome, What};
 use crate::deadlock;
 use crate::g::{G, MAIN, SYSTEM};
@@ -78,7 +78,7 @@ impl Sim {
     /// does not help.
     pub(super) fn push_out(&self, s: &Scheduler, p: &P) -> bool {
         s.end_waits();
-        let next = p.timers.prune();
+        let next = next_timer(p);
         if next != u64::MAX {
             self.jump(next);
         }
