@@ -246,6 +246,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "millions of divisions")]
     fn reciprocal_is_exact_for_every_offset() {
         for class in 1..CLASSES as u8 {
             let bytes = class_pages(class).max(class_pages_explicit(class)) * PAGE;

@@ -5,10 +5,12 @@
 )]
 
 use gort_heap::class::class_for;
-use gort_heap::{Backend, Cache, Heap, HeapConfig, Kind, SpanClass};
+use gort_heap::{Backend, Cache, Heap, HeapConfig, Kind, MemError, Slot, SpanClass};
+use gort_sys::mem::fixed::Fixed;
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -53,6 +55,20 @@ pub(crate) fn run<B: Backend>(backend: B, bytes: &[u8]) {
     drive(backend, bytes.as_chunks::<6>().0.iter().map(|op| Op::read(*op)));
 }
 
+/// The same in a region of 1, 4 or 16 MiB, as the first byte says, which is full now and then.
+pub(crate) fn run_fixed(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let len = (1 << 20) << (2 * usize::from(first % 3));
+    let mut memory = vec![0xee_u8; len];
+    let fixed = Arc::new(unsafe { Fixed::new(memory.as_mut_ptr(), len) }.unwrap());
+    // A heap that does not even have room for its caches says so, and leaves nothing behind.
+    if let Ok(machine) = Machine::new(fixed.clone(), HeapConfig::within(len, true, true), true) {
+        play(machine, rest.as_chunks::<6>().0.iter().map(|op| Op::read(*op)));
+    }
+    fixed.check().unwrap();
+    assert_eq!(fixed.heap_top(), fixed.heap_start());
+}
+
 struct Live {
     layout: Layout,
     fill: u8,
@@ -61,6 +77,8 @@ struct Live {
 
 struct Machine<B: Backend> {
     heap: Heap<B>,
+    /// Memory may run out; then nothing has changed.
+    tight: bool,
     explicit: Vec<Option<Cache<B>>>,
     gc: Vec<Cache<B>>,
     live: BTreeMap<usize, Live>,
@@ -81,19 +99,21 @@ fn verify(at: usize, live: &Live) {
 }
 
 impl<B: Backend> Machine<B> {
-    fn new(backend: B) -> Self {
-        let heap = Heap::with(backend, HeapConfig::SMALL).unwrap();
-        let explicit = (0..3).map(|_| Some(heap.cache(Kind::Explicit).unwrap())).collect();
-        let gc = (0..2).map(|_| heap.cache(Kind::Gc).unwrap()).collect();
-        Machine {
+    fn new(backend: B, config: HeapConfig, tight: bool) -> Result<Self, MemError> {
+        let heap = Heap::with(backend, config)?;
+        let explicit =
+            (0..3).map(|_| heap.cache(Kind::Explicit).map(Some)).collect::<Result<_, _>>()?;
+        let gc = (0..2).map(|_| heap.cache(Kind::Gc)).collect::<Result<_, _>>()?;
+        Ok(Machine {
             heap,
+            tight,
             explicit,
             gc,
             live: BTreeMap::new(),
             objects: BTreeMap::new(),
             made: 0,
             step: 0,
-        }
+        })
     }
 
     fn explicit(&mut self, i: usize) -> &mut Cache<B> {
@@ -123,7 +143,10 @@ impl<B: Backend> Machine<B> {
             Op::Alloc { cache, size, align, zeroed } => {
                 let layout = Layout::from_size_align(size, 1 << align).unwrap();
                 let c = self.explicit(cache);
-                let p = if zeroed { c.alloc_zeroed(layout) } else { c.alloc(layout) }.unwrap();
+                let Some(p) = (if zeroed { c.alloc_zeroed(layout) } else { c.alloc(layout) })
+                else {
+                    return self.ran_out();
+                };
                 let at = p.as_ptr().expose_provenance();
                 assert_eq!(at % layout.align(), 0);
                 if zeroed {
@@ -149,7 +172,11 @@ impl<B: Backend> Machine<B> {
                 let live = self.live.remove(&at).unwrap();
                 let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
                 let before = self.heap.stats().mallocs;
-                let q = unsafe { self.explicit(cache).realloc(p, live.layout, size) }.unwrap();
+                let Some(q) = (unsafe { self.explicit(cache).realloc(p, live.layout, size) })
+                else {
+                    self.live.insert(at, live);
+                    return self.ran_out();
+                };
                 self.made += self.heap.stats().mallocs - before;
                 let to = Layout::from_size_align(size, live.layout.align()).unwrap();
                 let kept = Layout::from_size_align(size.min(live.layout.size()), 1).unwrap();
@@ -163,19 +190,7 @@ impl<B: Backend> Machine<B> {
             }
             Op::Drop { cache } => self.explicit[cache] = None,
             Op::Take { cache, size, noscan } => {
-                let c = &mut self.gc[cache];
-                let class = class_for(size);
-                let slot = if class == 0 {
-                    c.take_large(size, noscan).unwrap()
-                } else {
-                    let class = SpanClass::new(class, noscan);
-                    loop {
-                        match c.take(class) {
-                            Ok(slot) => break slot,
-                            Err(need) => c.refill(need).unwrap(),
-                        }
-                    }
-                };
+                let Some(slot) = self.take(cache, size, noscan) else { return self.ran_out() };
                 let at = slot.ptr.as_ptr().expose_provenance();
                 let layout = Layout::from_size_align(size, 8).unwrap();
                 if slot.zeroed {
@@ -257,21 +272,31 @@ impl<B: Backend> Machine<B> {
         }
     }
 
-    /// Allocates in the middle of a flip; such an object is always alive afterwards.
-    fn take_late(&mut self, cache: usize, size: usize) {
+    /// A slot of the collector's side, if there is memory for it.
+    fn take(&mut self, cache: usize, size: usize, noscan: bool) -> Option<Slot> {
         let c = &mut self.gc[cache];
         let class = class_for(size);
-        let p = if class == 0 {
-            c.take_large(size, true).unwrap().ptr
-        } else {
-            let class = SpanClass::new(class, true);
-            loop {
-                match c.take(class) {
-                    Ok(slot) => break slot.ptr,
-                    Err(need) => c.refill(need).unwrap(),
-                }
+        if class == 0 {
+            return c.take_large(size, noscan).ok();
+        }
+        let class = SpanClass::new(class, noscan);
+        loop {
+            match c.take(class) {
+                Ok(slot) => return Some(slot),
+                Err(need) => c.refill(need).ok()?,
             }
-        };
+        }
+    }
+
+    fn ran_out(&mut self) {
+        assert!(self.tight, "no memory");
+        self.verify_all();
+    }
+
+    /// Allocates in the middle of a flip; such an object is always alive afterwards.
+    fn take_late(&mut self, cache: usize, size: usize) {
+        let Some(slot) = self.take(cache, size, true) else { return assert!(self.tight) };
+        let p = slot.ptr;
         // What was white is dead, and may have been swept and handed out again.
         let o = unsafe { self.heap.object_of(p) };
         let at = p.as_ptr().expose_provenance();
@@ -302,7 +327,10 @@ impl<B: Backend> Machine<B> {
 
 /// Plays the steps on a heap of its own, and takes it apart.
 pub(crate) fn drive<B: Backend>(backend: B, ops: impl IntoIterator<Item = Op>) {
-    let mut machine = Machine::new(backend);
+    play(Machine::new(backend, HeapConfig::SMALL, false).unwrap(), ops);
+}
+
+fn play<B: Backend>(mut machine: Machine<B>, ops: impl IntoIterator<Item = Op>) {
     for op in ops {
         machine.run(op);
     }

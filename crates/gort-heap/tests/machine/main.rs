@@ -2,10 +2,15 @@
 
 mod body;
 
-use body::{Op, drive, run};
+use body::{Op, drive, run, run_fixed};
 use gort_heap::Linux;
 use gort_sys::TestBackend;
 use proptest::prelude::*;
+
+/// How often as many cases as usual: `GORT_TEST_SCALE`.
+fn scale() -> u32 {
+    std::env::var("GORT_TEST_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
 
 fn size() -> impl Strategy<Value = usize> {
     prop_oneof![8 => 1..200usize, 4 => 200..4000usize, 2 => 4000..33_000usize, 1 => 33_000..300_000usize]
@@ -27,7 +32,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8 * scale(), max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn agrees_with_the_map_of_live_ranges(ops in prop::collection::vec(op(), 1..250)) {
         drive(Linux, ops);
@@ -35,7 +40,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2 * scale(), max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_same_on_checked_memory(ops in prop::collection::vec(op(), 1..120)) {
         drive(TestBackend::new(), ops);
@@ -43,9 +48,14 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3 * scale(), max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn and_from_bytes(bytes in prop::collection::vec(any::<u8>(), 0..900)) {
         run(Linux, &bytes);
+    }
+
+    #[test]
+    fn and_in_a_fixed_region(bytes in prop::collection::vec(any::<u8>(), 0..1200)) {
+        run_fixed(&bytes);
     }
 }

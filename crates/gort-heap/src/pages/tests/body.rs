@@ -9,7 +9,7 @@ use super::alloc::{PageAlloc, Run};
 use super::bits::CHUNK_PAGES;
 use super::cache::PageCache;
 use super::candidate::Wish;
-use gort_sys::{Linux, SysStat};
+use gort_sys::{SysStat, TestBackend};
 use std::vec::Vec;
 
 pub(crate) const C: usize = CHUNK_PAGES;
@@ -17,25 +17,29 @@ pub(crate) const C: usize = CHUNK_PAGES;
 /// A page allocator on tables of its own; the pages themselves do not exist.
 pub(crate) struct Pages {
     pub(crate) alloc: PageAlloc,
+    backend: TestBackend,
     st: SysStat,
 }
 
 impl Pages {
     pub(crate) fn new(shift: u32) -> Self {
         let st = SysStat::new();
-        Self { alloc: PageAlloc::new(&Linux, 1 << shift, &st).expect("tables"), st }
+        let backend = TestBackend::new();
+        Self { alloc: PageAlloc::new(&backend, 1 << shift, &st).expect("tables"), backend, st }
     }
 
     /// Adds `n` chunks.
     pub(crate) fn grow(&mut self, chunk: usize, n: usize) {
-        self.alloc.prepare(&Linux, chunk * CHUNK_PAGES, n * CHUNK_PAGES, &self.st).expect("tables");
+        self.alloc
+            .prepare(&self.backend, chunk * CHUNK_PAGES, n * CHUNK_PAGES, &self.st)
+            .expect("tables");
         self.alloc.grow(chunk * CHUNK_PAGES, n * CHUNK_PAGES);
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        unsafe { self.alloc.release(&Linux, &self.st) };
+        unsafe { self.alloc.release(&self.backend, &self.st) };
         assert_eq!(self.st.bytes(), Default::default());
     }
 }

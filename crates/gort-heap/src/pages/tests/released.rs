@@ -4,7 +4,7 @@ use super::{C, Map, Pages};
 use crate::pages::alloc::PageAlloc;
 use crate::pages::candidate::Wish;
 use crate::pages::density::{DENSE, Density, DensityIndex};
-use gort_sys::{Linux, SysStat};
+use gort_sys::{SysStat, TestBackend};
 use proptest::prelude::*;
 
 /// Gives back by single pages until `most` pages are gone.
@@ -141,13 +141,14 @@ proptest! {
 }
 
 /// An index of 64 chunks, each full in the last generation, with nothing to release now.
-struct Index(DensityIndex, SysStat);
+struct Index(DensityIndex, SysStat, TestBackend);
 
 impl Index {
     fn new() -> Self {
         let st = SysStat::new();
-        let mut index = DensityIndex::new(&Linux, 64, &st).unwrap();
-        index.prepare(&Linux, 0, 64, &st).unwrap();
+        let b = TestBackend::new();
+        let mut index = DensityIndex::new(&b, 64, &st).unwrap();
+        index.prepare(&b, 0, 64, &st).unwrap();
         for chunk in 0..64 {
             index.grow(chunk, 0, 512);
             index.alloc(chunk, C);
@@ -156,7 +157,7 @@ impl Index {
         for chunk in 0..64 {
             index.free_bare(chunk, C);
         }
-        Self(index, st)
+        Self(index, st, b)
     }
 
     /// The pages from `from` up to `to` are taken and freed.
@@ -182,7 +183,7 @@ impl Index {
 
 impl Drop for Index {
     fn drop(&mut self) {
-        unsafe { self.0.release(&Linux, &self.1) };
+        unsafe { self.0.release(&self.2, &self.1) };
     }
 }
 
