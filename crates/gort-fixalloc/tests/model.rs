@@ -5,10 +5,12 @@
 )]
 
 use gort_fixalloc::{Chunk, FixAlloc, PersistentAlloc};
+use gort_sys::mem::{Fixed, Step};
 use gort_sys::{Linux, SysStat, TestBackend};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
@@ -93,6 +95,61 @@ fn sizes_around_64_kib() {
         pa.alloc(Some(&mut chunk), size, 8, &st).unwrap();
         assert_eq!(pa.stats().mappings, 1 + u64::from(direct), "{size}");
         assert_eq!(pa.stats().used as usize, size + 8);
+    }
+}
+
+/// FIX-2, FIX-3 at each side of the border, on the chunk's own path and the global one: system calls (a reservation and a mapping
+/// each) and locks, counted.
+#[test]
+fn calls_and_locks_around_64_kib() {
+    // Size, own chunk: mappings and locks of four requests. A chunk of 256 KiB with its head of 64 bytes has room for three of
+    // just below 64 KiB.
+    for (size, own, mappings, locks) in [
+        (65535, true, 2, 0),
+        (65535, false, 2, 4),
+        (65536, true, 4, 0),
+        (65536, false, 4, 0),
+        (65537, true, 4, 0),
+        (65537, false, 4, 0),
+    ] {
+        let pa = PersistentAlloc::new(TestBackend::new());
+        let st = SysStat::new();
+        let mut chunk = Chunk::EMPTY;
+        for _ in 0..4 {
+            pa.alloc(own.then_some(&mut chunk), size, 1, &st).unwrap();
+        }
+        let s = pa.stats();
+        assert_eq!((s.mappings, s.locks), (mappings, locks), "{size}, own chunk: {own}");
+        let steps = pa.backend().steps();
+        assert_eq!(steps.len() as u64, 2 * mappings);
+        assert!(steps.iter().all(|(step, _)| matches!(step, Step::Reserve | Step::Map)));
+        assert_eq!(st.bytes().mapped + pa.rest().bytes().mapped, s.mapped);
+    }
+}
+
+/// On a backend with little to give chunks are small, and the border is a quarter of a chunk as ever.
+#[test]
+fn small_boxes_have_small_chunks() {
+    let memory: &'static mut [std::mem::MaybeUninit<u8>] =
+        Box::leak(Box::new_uninit_slice(1 << 20));
+    let fixed = Arc::new(Fixed::of(memory).unwrap());
+    let pa = PersistentAlloc::new(fixed.clone());
+    let st = SysStat::new();
+    let mut taken = 0;
+    while let Ok(p) = pa.alloc(None, 500, 16, &st) {
+        let bytes = unsafe { std::slice::from_raw_parts_mut(p.as_ptr(), 500) };
+        assert!(bytes.iter().all(|b| *b == 0));
+        bytes.fill(1);
+        taken += 500;
+    }
+    assert!(taken > 900 << 10, "{taken} of 1 MiB");
+    fixed.check().unwrap();
+    drop(pa);
+    assert_eq!(fixed.heap_top(), fixed.heap_start());
+    let pa = PersistentAlloc::new(fixed);
+    for (size, mappings) in [(4095, 1), (4096, 2)] {
+        pa.alloc(None, size, 8, &st).unwrap();
+        assert_eq!(pa.stats().mappings, mappings);
     }
 }
 
