@@ -220,8 +220,8 @@ impl<B: Backend> Machine<B> {
                 self.explicit.fill_with(|| None);
                 self.heap.free_os_memory();
                 let cached = self.heap.stats().heap_free;
-                // What is left waits in the page caches of the two collector's caches.
-                assert!(cached <= 2 * 64 * 8192, "{cached} bytes stayed");
+                // A fixed region gives nothing back. Else what is left waits in the page caches of the two collector's caches.
+                assert!(self.tight || cached <= 2 * 64 * 8192, "{cached} bytes stayed");
             }
         }
         self.verify_all();
