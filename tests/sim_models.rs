@@ -315,21 +315,25 @@ proptest! {
         prop_assert_eq!(&report.outcome, &Outcome::Ok, "{}", report.log());
     }
 
-    /// No more permits are out than there are, all come back, and those who ask for many are served.
+    /// No more permits are out than there are, all come back, and those who ask for many are served,
+    /// unless too many are kept for ever: then they give up, and let those behind them pass.
     #[test]
     fn semaphores(
         users in prop::collection::vec((1..4usize, 0..3u8, any::<u8>()), 1..6),
         permits in 3..5usize,
+        kept in 0..3usize,
         seed: u64,
         stalls in prop_oneof![Just(0u32), Just(200)],
     ) {
         let report = run(seed, stalls, move || {
-            let (semaphore, out) = (Arc::new(Semaphore::new(permits)), Arc::new(AtomicUsize::new(0)));
+            let semaphore = Arc::new(Semaphore::new(permits));
+            let out = Arc::new(AtomicUsize::new(kept));
+            semaphore.acquire(kept);
             let users: Vec<_> = users.into_iter().map(|(n, how, rest)| {
                 let (semaphore, out) = (Arc::clone(&semaphore), Arc::clone(&out));
                 go(move || {
                     let took = match how {
-                        0 => { semaphore.acquire(n); true }
+                        0 if n + kept <= permits => { semaphore.acquire(n); true }
                         1 => semaphore.try_acquire(n),
                         _ => semaphore.acquire_timeout(n, limit(rest)),
                     };
@@ -342,6 +346,7 @@ proptest! {
                 })
             }).collect();
             users.into_iter().for_each(|u| u.join().unwrap());
+            semaphore.release(kept);
             assert_eq!(semaphore.available(), permits);
         });
         prop_assert_eq!(&report.outcome, &Outcome::Ok, "{}", report.log());
