@@ -38,6 +38,7 @@ pub mod stack;
 
 pub(crate) use arm::{Arms, hidden};
 pub(crate) use bucket::{Bucket, Buckets};
+pub(crate) use explicit::push_sampling;
 
 use crate::heap::Heap;
 use core::sync::atomic::Ordering::Relaxed;

@@ -133,10 +133,10 @@ fn addresses() {
     assert_eq!(at(std::ptr::from_ref(&local) as usize), Place::Foreign);
     assert_eq!(at(0), Place::Foreign);
     assert_eq!(at(usize::MAX), Place::Foreign);
-    // The last pages of what was grown are in no span; size 144 has a tail: 8192 = 56 * 144 + 128.
+    // The last pages of what was grown are in no span; 144 bytes divide no number of pages below nine.
     let end = heap.map().chunks(Kind::Explicit).map(|c| c.addr + (4 << 20)).max().unwrap();
     assert_eq!(at(end - 1), Place::NoSpan);
-    fill(&mut cache, 3072, 1);
+    fill(&mut cache, 144, 1);
     let tail = heap.spans().find(|s| s.slots * s.slot_size < s.pages * 8192 && s.class != 0);
     let tail = tail.unwrap();
     assert_eq!(at(tail.addr + tail.slots * tail.slot_size), Place::Tail(tail));

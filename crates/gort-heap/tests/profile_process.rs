@@ -63,7 +63,21 @@ fn a_process_is_profiled() {
     let (_, _, left) = totals();
     assert!(left < live / 4, "{left} of {live}");
     fork();
+    // Rates that change under threads at work: nothing is lost, and what was sampled is ended.
+    let heap = GortAlloc::heap().unwrap();
+    std::thread::scope(|scope| {
+        for t in 0..3 {
+            scope.spawn(move || (0..10).for_each(|_| drop(work(1000, t))));
+        }
+        for rate in [0, 1, 512, 0, 4096, 1, 100].into_iter().cycle().take(200) {
+            GortAlloc::set_profile_rate(rate);
+            std::thread::yield_now();
+        }
+    });
     GortAlloc::set_profile_rate(0);
+    GortAlloc::flush_current();
+    heap.check().unwrap();
+    heap.verify_stats().unwrap();
     let l = Layout::new::<[u8; 100]>();
     let p = unsafe { std::alloc::alloc(l) };
     unsafe { std::alloc::dealloc(p, l) };

@@ -193,3 +193,19 @@ fn a_heap_that_is_not_there() {
     assert_eq!(GortAlloc::by_class()[1], ClassStats::default());
     assert_eq!(GortAlloc::mem_stats().sys, 0);
 }
+
+/// Figures as data for other programs.
+#[cfg(feature = "serde")]
+#[test]
+fn figures_are_serialised() {
+    let heap = Heap::with(Linux, HeapConfig::SMALL).unwrap();
+    let mut cache = heap.cache(Kind::Explicit).unwrap();
+    fill(&mut cache, 64, 10);
+    let value = serde_json::to_value(heap.stats()).unwrap();
+    assert_eq!((&value["live_bytes"], &value["live_objects"]), (&640.into(), &10.into()));
+    let value = serde_json::to_value(heap.mem_stats()).unwrap();
+    let class = usize::from(class_of(64));
+    assert_eq!(value["by_size"][class]["mallocs"], 10);
+    let value = serde_json::to_value(by_class(&heap, Kind::Explicit)[class]).unwrap();
+    assert_eq!(value["size"], 64);
+}

@@ -7,6 +7,7 @@ use crate::config::Kind;
 use crate::entry::Entry;
 use crate::explicit::{class_of_layout, span_class};
 use crate::inner::Inner;
+use crate::profile::push_sampling;
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
 use gort_sys::Linux;
@@ -105,6 +106,14 @@ pub(super) unsafe fn free(p: *mut u8, size: usize, align: usize) {
 /// `p` came from here, from this class.
 pub(super) unsafe fn free_class(p: *mut u8, class: u8) {
     let Some(p) = NonNull::new(p) else { return };
+    let rec = fast::record();
+    if rec.sampling.get() {
+        // SAFETY: GLOBAL-3 — by contract a block, and the record's table is that of the process's heap.
+        let pushed = unsafe { push_sampling(rec, fast::entry(p.as_ptr(), rec), p.as_ptr(), class) };
+        if pushed {
+            return;
+        }
+    }
     let Some(lease) = Lease::take() else { return };
     let inner = lease.inner();
     let entry = entry_of(inner, p.as_ptr() as usize);

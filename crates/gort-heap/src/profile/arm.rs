@@ -115,11 +115,7 @@ fn length(mag: &Mag) -> usize {
 impl<B: Backend> Inner<B> {
     /// The cache's part of the profile, if it is on there.
     pub(super) fn arms<'a>(&self, rec: &'a CacheRec) -> Option<&'a Arms> {
-        if !rec.sampling.get() {
-            return None;
-        }
-        // SAFETY: PROFILE-1 — once set, the table stays as long as the record. ORDER: Relaxed — the owner's own.
-        unsafe { rec.arms.load(Relaxed).as_ref() }
+        arms_of(rec)
     }
 
     /// Takes over what was asked for since the last look. Nothing may be in the middle of the cache's magazines.
@@ -187,18 +183,8 @@ impl<B: Backend> Inner<B> {
 
     /// Shows everything again, before somebody works on the magazine.
     pub(crate) fn disarm(&self, rec: &CacheRec, class: usize) {
-        let Some(arms) = self.arms(rec) else { return };
-        let (mag, arm) = (&rec.mags[class], &arms.of[class]);
-        // ORDER: Relaxed, all — one writer, this cache; statistics read them.
-        let base = arm.base.load(Relaxed);
-        if !base.is_null() {
-            mag.lo.store(base, Relaxed);
-            arm.base.store(core::ptr::null_mut(), Relaxed);
-        }
-        let bits = arm.bits.load(Relaxed);
-        if bits != 0 {
-            mag.bits.store(mag.bits.load(Relaxed) | bits, Relaxed);
-            arm.bits.store(0, Relaxed);
+        if let Some(arms) = self.arms(rec) {
+            arms.show(rec, class);
         }
     }
 
@@ -211,29 +197,72 @@ impl<B: Backend> Inner<B> {
 
     /// Hides what lies beyond the next sample.
     pub(crate) fn arm(&self, rec: &CacheRec, class: usize) {
-        let Some(arms) = self.arms(rec) else { return };
-        let (mag, arm) = (&rec.mags[class], &arms.of[class]);
-        let left = arm.due.get().saturating_sub(allocations(rec, class));
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        if let Some(arms) = self.arms(rec) {
+            arms.hide(rec, class);
+        }
+    }
+
+    /// The same where there is no array and the next object is always at hand.
+    pub(super) fn arm_word(&self, rec: &CacheRec, class: usize) {
+        if let Some(arms) = self.arms(rec) {
+            let left = arms.left(rec, class);
+            arms.of[class].hide_bits(&rec.mags[class], left);
+        }
+    }
+}
+
+/// The cache's part of the profile, if it is on there.
+#[inline]
+pub(super) fn arms_of(rec: &CacheRec) -> Option<&Arms> {
+    if !rec.sampling.get() {
+        return None;
+    }
+    // SAFETY: PROFILE-1 — once set, the table stays as long as the record. ORDER: Relaxed — the owner's own.
+    unsafe { rec.arms.load(Relaxed).as_ref() }
+}
+
+impl Arms {
+    /// Allocations of a class before the next sample; nothing may be hidden.
+    #[inline]
+    fn left(&self, rec: &CacheRec, class: usize) -> usize {
+        let left = self.of[class].due.get().saturating_sub(allocations(rec, class));
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
+
+    #[inline]
+    pub(super) fn show(&self, rec: &CacheRec, class: usize) {
+        let (mag, arm) = (&rec.mags[class], &self.of[class]);
+        // ORDER: Relaxed, all — one writer, this cache; statistics read them. Each store alone leaves what `show` mends.
+        let base = arm.base.load(Relaxed);
+        if !base.is_null() {
+            mag.lo.store(base, Relaxed);
+            arm.base.store(core::ptr::null_mut(), Relaxed);
+        }
+        let bits = arm.bits.load(Relaxed);
+        if bits != 0 {
+            mag.bits.store(mag.bits.load(Relaxed) | bits, Relaxed);
+            arm.bits.store(0, Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(super) fn hide(&self, rec: &CacheRec, class: usize) {
+        let (mag, arm) = (&rec.mags[class], &self.of[class]);
+        let left = self.left(rec, class);
         let n = length(mag);
         if n > left {
             // ORDER: Relaxed, all — one writer, this cache; statistics read them.
             arm.base.store(mag.lo.load(Relaxed), Relaxed);
             mag.lo.store(mag.top.load(Relaxed).wrapping_sub(left), Relaxed);
         }
-        self.hide_bits(mag, arm, left - n.min(left));
+        arm.hide_bits(mag, left - n.min(left));
     }
+}
 
-    /// The same where there is no array and the next object is always at hand.
-    pub(super) fn arm_word(&self, rec: &CacheRec, class: usize) {
-        let Some(arms) = self.arms(rec) else { return };
-        let (mag, arm) = (&rec.mags[class], &arms.of[class]);
-        let left = arm.due.get().saturating_sub(allocations(rec, class));
-        self.hide_bits(mag, arm, usize::try_from(left).unwrap_or(usize::MAX));
-    }
-
+impl Arm {
     /// Leaves the lowest `keep` bits of a magazine's word.
-    fn hide_bits(&self, mag: &Mag, arm: &Arm, keep: usize) {
+    #[inline]
+    fn hide_bits(&self, mag: &Mag, keep: usize) {
         let bits = mag.bits.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
         if keep >= bits.count_ones() as usize {
             return;
@@ -242,7 +271,7 @@ impl<B: Backend> Inner<B> {
         for _ in 0..keep {
             rest &= rest - 1;
         }
-        arm.bits.store(rest, Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read them.
+        self.bits.store(rest, Relaxed); // ORDER: Relaxed — one writer, this cache; statistics read them.
         mag.bits.store(bits & !rest, Relaxed); // ORDER: Relaxed — as above.
     }
 }

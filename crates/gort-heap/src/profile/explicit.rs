@@ -1,6 +1,6 @@
 //! Samples of explicit owners: what misses because a sample is due, and frees while the profile is on.
 
-use super::arm::allocations;
+use super::arm::{allocations, arms_of};
 use crate::class::{SpanClass, class_size};
 use crate::config::Kind;
 use crate::entry::Entry;
@@ -9,8 +9,38 @@ use crate::inner::Inner;
 use crate::record::CacheRec;
 use core::alloc::Layout;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::compiler_fence;
 use gort_sys::Backend;
+
+/// The usual free of a small block while the profile is on: of this cache's own, in a page without samples, and there is
+/// room. `false`: the long way.
+///
+/// # Safety
+/// `p` is a live block of the class, `low` the half of its page's entry that frees compare.
+#[inline]
+pub(crate) unsafe fn push_sampling(rec: &CacheRec, low: u32, p: *mut u8, class: u8) -> bool {
+    let Some(arms) = arms_of(rec) else { return false };
+    if class == 0 || low != key(class, rec.tag.get()) {
+        return false;
+    }
+    let i = span_class(class).index();
+    let mag = &rec.mags[i];
+    let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
+    if top == mag.hi.get() {
+        return false;
+    }
+    rec.busy.set(true);
+    compiler_fence(Release); // ORDER: Release — as in `Lease::take`: the mark is there before what a fork could tear.
+    arms.show(rec, i);
+    // SAFETY: H-10 — `top < hi`: a free place of the array.
+    unsafe { *top = p };
+    mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
+    arms.hide(rec, i);
+    compiler_fence(Release); // ORDER: Release — everything is in order before the mark goes.
+    rec.busy.set(false);
+    true
+}
 
 impl<B: Backend> Inner<B> {
     /// A slot for a cache whose profile is on: the sample, if it is due, or one of what is not hidden.
