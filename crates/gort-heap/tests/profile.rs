@@ -129,6 +129,8 @@ proptest! {
                 Op::Trim => { heap.free_os_memory(); }
             }
             heap.verify_stats().unwrap();
+            // What is hidden is not in use.
+            prop_assert_eq!(heap.stats().live_objects, live.len() as u64);
         }
         want.retain(|_, row| *row != (0, 0));
         prop_assert_eq!(sampled(&heap), want.clone());
@@ -208,6 +210,9 @@ fn mix(heap: &Heap, rate: u64) -> BTreeMap<usize, (u64, u64)> {
     }
     count(40_000, 200, 50);
     heap.verify_stats().unwrap();
+    let sums = done.values().fold((0, 0), |(a, b), row| (a + row.0, b + row.1));
+    let s = heap.stats();
+    assert_eq!((s.mallocs, s.live_objects), sums);
     done
 }
 
