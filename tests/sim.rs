@@ -437,7 +437,7 @@ fn a_test_that_fails_says_how_to_repeat_it() {
 /// A simulation inside a goroutine of a runtime, and two at a time.
 #[gort::test]
 fn simulations_are_apart() {
-    let runs: Vec<_> = (0..2).map(|_| go(|| everything())).collect();
+    let runs: Vec<_> = (0..2).map(|_| go(everything)).collect();
     let logs: Vec<_> = runs.into_iter().map(|r| r.join().unwrap()).collect();
     assert_eq!(logs[0], logs[1]);
     assert!(!sim::is_simulated());

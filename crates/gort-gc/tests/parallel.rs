@@ -83,7 +83,7 @@ fn beside_mutators() {
                     let fields = root.get(&mu).slice();
                     let (i, j) = (turn * 7 % 1000, turn * 31 % 1000);
                     // Chains of three on average: what is alive stays small.
-                    let to = if turn % 3 == 0 { None } else { fields[j].load() };
+                    let to = if turn.is_multiple_of(3) { None } else { fields[j].load() };
                     let to = [to, None, None];
                     fields[i].store(&mu, Some(mu.alloc(NodeInit { number: i, to })));
                     let mut at = fields[j].load();

@@ -118,7 +118,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(queue.len(), begun.len() + fresh.len());
-                prop_assert_eq!(queue.is_empty(), queue.len() == 0);
+                prop_assert_eq!(queue.is_empty(), begun.is_empty() && fresh.is_empty());
             }
             for g in all {
                 // SAFETY: G-MEM — the queue goes with it.
