@@ -90,7 +90,7 @@ proptest! {
         stalls in prop_oneof![Just(0u32), Just(100)],
     ) {
         let sent = Arc::new(Book::new(Vec::new()));
-        let got: Arc<Book<Vec<Vec<(usize, usize)>>>> = Arc::default();
+        let got = Arc::new(Book::new(Vec::<Vec<(usize, usize)>>::new()));
         let (all_sent, all_got) = (Arc::clone(&sent), Arc::clone(&got));
         let report = run(seed, stalls, move || {
             let (tx, rx) = match cap { Some(cap) => bounded(cap), None => unbounded() };
