@@ -1,5 +1,7 @@
 //! Kinds of owners, settings, and the calls upward.
 
+use gort_sys::Release;
+
 /// Who owns the objects of a span. The number is that of the page entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -38,6 +40,19 @@ impl Hooks {
     pub const IDLE: Hooks = Hooks { ctx: core::ptr::null(), dead: |_, _, _| {} };
 }
 
+/// What the heap wishes about huge pages (`GORT_HUGE` for the process's heap).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Huge {
+    /// None in the heap.
+    Off,
+    /// As the system has it: no advice for the heap. The tables of a side of more than 1 GiB get them where they can.
+    #[default]
+    System,
+    /// As `System`; and what has been nearly full for two generations of the scavenger is put together into huge pages, while
+    /// the scavenger is awake: a stretch of 4 MiB at a time, once each.
+    Dense,
+}
+
 /// Settings of a heap.
 #[derive(Clone, Copy, Debug)]
 pub struct HeapConfig {
@@ -52,6 +67,11 @@ pub struct HeapConfig {
     /// Bytes of free blocks of a class that an explicit cache may hold before it gives half of them back. More is faster
     /// for programs that free in long runs, and keeps more memory from others.
     pub cache_depth: u32,
+    /// How free pages go back: at once, or when the system wants them ([`Release::Free`]: cheaper to use again, but resident
+    /// until then, and not known to be zero).
+    pub release: Release,
+    /// Huge pages.
+    pub huge: Huge,
     /// Calls upward.
     pub hooks: Hooks,
 }
@@ -63,6 +83,8 @@ impl Default for HeapConfig {
             explicit_range_shift: 48,
             max_spans: 1 << 26,
             cache_depth: 64 << 10,
+            release: Release::DontNeed,
+            huge: Huge::System,
             hooks: Hooks::IDLE,
         }
     }
@@ -92,6 +114,8 @@ impl HeapConfig {
             },
             max_spans: if spans > 1 << 26 { 1 << 26 } else { spans as u32 },
             cache_depth: if bytes >> 8 > 64 << 10 { 64 << 10 } else { (bytes >> 8) as u32 },
+            release: Release::DontNeed,
+            huge: Huge::System,
             hooks: Hooks::IDLE,
         }
     }
@@ -102,6 +126,8 @@ impl HeapConfig {
         explicit_range_shift: 28,
         max_spans: 1 << 16,
         cache_depth: 64 << 10,
+        release: Release::DontNeed,
+        huge: Huge::System,
         hooks: Hooks::IDLE,
     };
 }

@@ -7,7 +7,7 @@ pub(crate) use pool::Pool;
 
 use crate::central::Central;
 use crate::class::{CLASSES, SPAN_CLASSES};
-use crate::config::{HeapConfig, Hooks, Kind};
+use crate::config::{HeapConfig, Hooks, Huge, Kind};
 use crate::explicit::{Modes, Quarantine};
 use crate::profile::Profile;
 use crate::record::CacheRec;
@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use gort_fixalloc::{FixAlloc, PersistentAlloc};
 use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
-use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
+use gort_sys::{Backend, MemError, MemOp, PageRange, Release, SysStat};
 use std::sync::OnceLock;
 
 static POOL: Rank = Rank { layer: layer::HEAP, n: 0, name: "heap.pool" };
@@ -90,8 +90,13 @@ pub(crate) const fn kind_index(kind: Kind) -> usize {
 }
 
 impl Collected {
-    fn new<B: Backend>(backend: &B, range_shift: u32, hooks: Hooks) -> Result<Self, MemError> {
-        Ok(Self { side: Side::new(backend, range_shift, true)?, hooks })
+    fn new<B: Backend>(
+        backend: &B,
+        range_shift: u32,
+        hooks: Hooks,
+        huge: Huge,
+    ) -> Result<Self, MemError> {
+        Ok(Self { side: Side::new(backend, range_shift, true)?.with_huge(huge), hooks })
     }
 }
 
@@ -122,7 +127,8 @@ impl<B: Backend> Inner<B> {
             let gc = if cfg.gc_range_shift == 0 {
                 Ok(OnceLock::new())
             } else {
-                Collected::new(&backend, cfg.gc_range_shift, cfg.hooks).map(OnceLock::from)
+                Collected::new(&backend, cfg.gc_range_shift, cfg.hooks, cfg.huge)
+                    .map(OnceLock::from)
             };
             let pools =
                 FixAlloc::new(None, true).and_then(|a| Ok((a, FixAlloc::new(None, false)?)));
@@ -236,7 +242,7 @@ impl<B: Backend> Inner<B> {
         if self.gc.get().is_some() {
             return Err(MemError::os(MemOp::Order, 0, 0));
         }
-        let gc = Collected::new(self.backend(), range_shift, hooks)?;
+        let gc = Collected::new(self.backend(), range_shift, hooks, self.cfg.huge)?;
         // Nobody else sets it: the lock is held, and it was empty.
         let _ = self.gc.set(gc);
         Ok(())
@@ -254,8 +260,19 @@ impl<B: Backend> Inner<B> {
         if let Some(side) = self.side(kind) {
             return Ok(side);
         }
-        let side = Side::new(self.backend(), self.cfg.explicit_range_shift, false)?;
+        let side = Side::new(self.backend(), self.cfg.explicit_range_shift, false)?
+            .with_huge(self.cfg.huge);
         Ok(self.explicit.get_or_init(|| side))
+    }
+
+    /// How free pages go back.
+    pub(crate) fn release(&self) -> Release {
+        self.cfg.release
+    }
+
+    /// What is wished about huge pages.
+    pub(crate) fn huge(&self) -> Huge {
+        self.cfg.huge
     }
 
     /// Bytes of free blocks of a class that a cache may hold.

@@ -141,9 +141,9 @@ pub fn fuzz_pages(bytes: &[u8]) {
 pub use cache::{Cache, NeedSpan, Slot};
 pub use check::CheckReport;
 pub use class::{SpanClass, class_of, class_size};
-pub use config::{DropFn, HeapConfig, Hooks, Kind};
+pub use config::{DropFn, HeapConfig, Hooks, Huge, Kind};
 pub use global::{GortAlloc, process_heap};
-pub use gort_sys::{Backend, Linux, MemError};
+pub use gort_sys::{Backend, Linux, MemError, Release};
 pub use heap::{Heap, Swept};
 pub use map::{ChunkInfo, HeapMap, PageState, Place, SpanInfo};
 pub use mappings::{Mapping, Part};

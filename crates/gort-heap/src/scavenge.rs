@@ -8,11 +8,13 @@ use crate::class::PAGE;
 use crate::config::Kind;
 use crate::heap::Heap;
 use crate::inner::Inner;
+use crate::pages::bits::CHUNK_PAGES;
 use crate::pages::candidate::Wish;
 use crate::side::Side;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
-use gort_sys::{Backend, PageRange, Release};
+use gort_sys::mem::{Gone, HugeHint};
+use gort_sys::{Backend, PageRange};
 
 /// Pages of the smallest run that is worth a call: 64 KiB.
 const RUN: usize = (64 << 10) / PAGE;
@@ -53,6 +55,22 @@ impl<B: Backend> Inner<B> {
         }
     }
 
+    /// Puts one stretch of 4 MiB that has stayed nearly full together into huge pages, if there is one and it was not tried
+    /// before. Takes about a millisecond.
+    pub(crate) fn collapse_one(&self) -> bool {
+        for kind in [Kind::Gc, Kind::Explicit] {
+            let Some(side) = self.side(kind) else { continue };
+            let Some(page) = side.pages.lock().next_dense() else { continue };
+            if let Some(at) = NonNull::new(side.ptr(side.addr_of(page))) {
+                let r = PageRange::new(at, CHUNK_PAGES * PAGE);
+                // SAFETY: MEM-2 — mapped for as long as the heap lives; the contents stay.
+                unsafe { self.backend().huge(r, HugeHint::CollapseNow) };
+            }
+            return true;
+        }
+        false
+    }
+
     /// Empties the caches in the pool.
     pub(crate) fn flush_idle(&self) {
         let n = self.idle_records(Kind::Explicit);
@@ -85,9 +103,13 @@ impl<B: Backend> Inner<B> {
             // Nothing else is done with the pages meanwhile, so this is the place for the call.
             let at = NonNull::new(side.ptr(side.addr_of(page)));
             // SAFETY: MEM-2 — pages of ours that are in nobody's hands but this function's.
-            let bare = at.is_some_and(|at| unsafe {
-                self.backend().discard(PageRange::new(at, n * PAGE), Release::DontNeed).zero
+            let done = at.map_or(Gone::NOTHING, |at| unsafe {
+                self.backend().discard(PageRange::new(at, n * PAGE), self.release())
             });
+            let bare = done.zero || done.bytes != 0;
+            if bare && !done.zero {
+                side.lazy.store(true, Relaxed); // ORDER: Relaxed — published by the lock below.
+            }
             side.pages.lock().free_as(page, n, bare);
             self.note_warm(side);
             if !bare {

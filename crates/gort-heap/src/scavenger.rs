@@ -3,7 +3,7 @@
 //! Nothing here sleeps or reads a clock: the caller says what time it is and how much of a processor it has used, so that
 //! tests can step through seconds at once. `GortAlloc` calls it from a thread of its own; a runtime, from its monitor.
 
-use crate::config::Kind;
+use crate::config::{Huge, Kind};
 use crate::heap::Heap;
 use crate::pace::{Order, Pacer, TICK};
 use gort_sys::Backend;
@@ -72,6 +72,10 @@ impl Scavenger {
             }
             Order::Sleep(ns) => {
                 self.idle += 1;
+                // One a tick: a millisecond in 250.
+                if inner.huge() == Huge::Dense && inner.collapse_one() {
+                    self.idle = 0;
+                }
                 Next::Sleep(ns.min(TICK))
             }
         };

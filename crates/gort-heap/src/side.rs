@@ -14,11 +14,12 @@ mod supply;
 pub(crate) use extent::Extent;
 
 use crate::class::{PAGE, PAGE_SHIFT};
+use crate::config::Huge;
 use crate::entry::Entry;
 use crate::pages::PageAlloc;
 use crate::sparse::SparseArray;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 use gort_sys::{Backend, PageRange, SysStat};
@@ -82,6 +83,8 @@ pub(crate) struct Grow {
     hint: usize,
     /// One behind the highest arena that has its rows.
     arenas: usize,
+    /// The tables were wished huge pages.
+    preferred: bool,
     /// Reserved regions, for the end.
     regions: [Option<PageRange>; REGIONS],
 }
@@ -108,9 +111,18 @@ pub(crate) struct Side {
     pub(crate) in_use: AtomicU64,
     /// Bytes behind free pages, when the last span was released.
     pub(crate) warm: AtomicU64,
+    /// Pages were given back that are not known to be zero.
+    pub(crate) lazy: AtomicBool,
+    /// What is wished about huge pages.
+    huge: Huge,
 }
 
 impl Side {
+    /// The same side with a wish about huge pages, before it has any.
+    pub(crate) fn with_huge(self, huge: Huge) -> Self {
+        Self { huge, ..self }
+    }
+
     /// Unmaps everything.
     ///
     /// # Safety

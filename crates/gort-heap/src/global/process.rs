@@ -89,6 +89,8 @@ impl Process {
                 gc_range_shift: 0,
                 explicit_range_shift,
                 max_spans,
+                release: settings.release,
+                huge: settings.huge,
                 ..HeapConfig::default()
             };
             result = Heap::with(Linux, config).and_then(|heap| {

@@ -99,8 +99,10 @@ impl<B: Backend> Inner<B> {
         } else {
             span.word(0).store(0, Ordering::Relaxed); // ORDER: Relaxed — as below.
         }
-        // ORDER: Relaxed, both — published by the entries below (Release in `set_entry`).
-        span.needzero.store(u32::from(run.scavenged != pages), Ordering::Relaxed);
+        // ORDER: Relaxed, all — published by the entries below (Release in `set_entry`); `lazy` was set before such pages were
+        // free, under their lock.
+        let bare = run.scavenged == pages && !side.lazy.load(Ordering::Relaxed);
+        span.needzero.store(u32::from(!bare), Ordering::Relaxed);
         let count = if small { n as i32 } else { 0 };
         let generation = span.state().generation();
         span.st.store(Word::new(state, count, generation).0, Ordering::Release);

@@ -251,6 +251,19 @@ impl PageAlloc {
         None
     }
 
+    /// First page of a chunk that has stayed nearly full, holds no bare page, and was not asked for before.
+    pub(crate) fn next_dense(&mut self) -> Option<usize> {
+        let mut from = 0;
+        while let Some(chunk) = self.density.next_dense(from, self.end / CHUNK_PAGES) {
+            if self.chunk(chunk).scav == PageBits([0; 8]) {
+                self.density.tried(chunk);
+                return Some(chunk * CHUNK_PAGES);
+            }
+            from = chunk + 1;
+        }
+        None
+    }
+
     /// The next generation of the scavenger's figures.
     pub(crate) fn next_generation(&mut self) {
         self.density.next_generation();

@@ -15,6 +15,8 @@ pub(crate) const DENSE: u32 = (CHUNK_PAGES - CHUNK_PAGES / 32) as u32;
 const ANY: u8 = 1;
 /// A run that is worth a call without force.
 const RUN: u8 = 2;
+/// Was asked to be put together into huge pages.
+const TRIED: u8 = 4;
 
 /// One chunk.
 ///
@@ -135,7 +137,7 @@ impl DensityIndex {
             d.used += n as u32;
             debug_assert!(d.used <= CHUNK_PAGES as u32);
             if d.used == CHUNK_PAGES as u32 {
-                d.flags = 0;
+                d.flags &= TRIED;
             }
         });
     }
@@ -147,7 +149,7 @@ impl DensityIndex {
             d.turn(generation);
             debug_assert!(d.used >= n as u32);
             d.used = d.used.wrapping_sub(n as u32);
-            d.flags = ANY | RUN;
+            d.flags = ANY | RUN | if d.used >= DENSE { d.flags & TRIED } else { 0 };
         });
         let end = chunk * CHUNK_PAGES + at + n;
         self.freed = self.freed.max(end);
@@ -200,8 +202,33 @@ impl DensityIndex {
 
     /// Nothing was there, looked at with or without force, below the end of the chunk.
     pub(crate) fn nothing(&mut self, chunk: usize, force: bool) {
-        self.change(chunk, |d| d.flags &= if force { 0 } else { !RUN });
+        self.change(chunk, |d| d.flags &= if force { TRIED } else { !RUN });
         self.below[usize::from(force)] = chunk * CHUNK_PAGES;
+    }
+
+    /// The lowest chunk from `from` on and below `end` that is nearly full, was so at the end of the last generation, and was
+    /// not [`tried`](Self::tried).
+    pub(crate) fn next_dense(&self, from: usize, end: usize) -> Option<usize> {
+        let mut chunk = from.max(self.low);
+        while chunk < end {
+            if !self.cells.is_mapped(chunk) {
+                chunk = (chunk | (SparseArray::<u64>::TOGETHER - 1)) + 1;
+                continue;
+            }
+            // SAFETY: SPARSE-1 — mapped; the owner's lock is held.
+            let d = Density::unpack(unsafe { *self.cells.at(chunk) });
+            let was = if d.generation == self.generation { d.then } else { d.used };
+            if d.used >= DENSE && was >= DENSE && d.flags & TRIED == 0 {
+                return Some(chunk);
+            }
+            chunk += 1;
+        }
+        None
+    }
+
+    /// Not again, until the chunk has been less full.
+    pub(crate) fn tried(&mut self, chunk: usize) {
+        self.change(chunk, |d| d.flags |= TRIED);
     }
 
     /// Pages in use of a chunk.

@@ -2,9 +2,14 @@
 //! free hint. Everything that can fail comes before the pages become known.
 
 use super::{ALL, ARENA, ARENA_PAGES, FIRST_HINT, Grow, HINTS, Side};
+use crate::config::Huge;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
+use gort_sys::mem::HugeHint;
 use gort_sys::{Backend, MemError, MemOp, PageRange};
+
+/// Bytes of a side from which on its tables are worth huge pages.
+const LARGE: u64 = 1 << 30;
 
 impl Side {
     /// Maps at least `bytes` more and adds their pages. Under the lock `heap.grow`.
@@ -46,9 +51,25 @@ impl Side {
         unsafe { b.map(r, &self.stat.heap) }.map_err(fail)?;
         // SAFETY: MEM-2 — a name for a range of ours.
         unsafe { b.name(r, c"gort: heap") };
+        self.wish(b, g, r);
         g.next = at + bytes;
         self.pages.lock().grow(first, end - first);
         Ok(())
+    }
+
+    /// Says what is wished about huge pages, for new memory and, once, for the tables of a large side.
+    fn wish<B: Backend>(&self, b: &B, g: &mut Grow, new: PageRange) {
+        if self.huge == Huge::Off {
+            // SAFETY: MEM-2 — mapped just now.
+            unsafe { b.huge(new, HugeHint::Avoid) };
+        } else if !g.preferred && self.stat.heap.bytes().mapped > LARGE {
+            g.preferred = true;
+            let rows = self.rows.as_ref().map(|r| [r.marks.extent().0, r.scans.extent().0]);
+            for table in [self.entries.extent().0].into_iter().chain(rows.into_iter().flatten()) {
+                // SAFETY: MEM-2 — tables of ours; what is mapped of them later takes the wish over.
+                unsafe { b.huge(table, HugeHint::Prefer) };
+            }
+        }
     }
 
     /// Reserves arenas for `bytes` at the end of the last ones, or at the next hint that is free.

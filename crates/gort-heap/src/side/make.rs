@@ -5,9 +5,10 @@ use super::{
     Rows, Side, SideStat,
 };
 use crate::class::{PAGE, PAGE_SHIFT};
+use crate::config::Huge;
 use crate::pages::PageAlloc;
 use crate::sparse::SparseArray;
-use core::sync::atomic::{AtomicPtr, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
 use gort_sys::lock::Lock;
 use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
 
@@ -115,7 +116,8 @@ impl Side {
         };
         pages.set_base(base >> PAGE_SHIFT);
         let (next, limit) = range.map_or((0, 0), |r| (r.addr(), r.end()));
-        let grow = Grow { next, limit, hint: 0, arenas: 0, regions: [None; REGIONS] };
+        let grow =
+            Grow { next, limit, hint: 0, arenas: 0, preferred: false, regions: [None; REGIONS] };
         Ok(Self {
             base,
             shift,
@@ -130,6 +132,8 @@ impl Side {
             stat,
             in_use: AtomicU64::new(0),
             warm: AtomicU64::new(0),
+            lazy: AtomicBool::new(false),
+            huge: Huge::System,
         })
     }
 }
