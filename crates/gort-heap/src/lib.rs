@@ -40,6 +40,10 @@
 //! # Ok::<(), gort_heap::MemError>(())
 //! ```
 //!
+//! It needs the standard library, the C library and a Rust of `rust-version` in its manifest or later. Its `examples/` show it
+//! as the allocator of a program in two lines, as a heap of one's own with figures, and full of holes for the reports of
+//! `docs/memory-reports.md`.
+//!
 //! # Does not know
 //! Goroutines, phases of a collection, types, when to collect. It answers; the caller decides. What it needs from above is in
 //! [`Hooks`].

@@ -5,7 +5,7 @@
 //! stack and size, and gets a special, so that its end is counted too.
 //!
 //! Nothing of this is on the fast paths. A cache knows how many more objects of a class it hands out before the next sample,
-//! and hides what it has beyond those: the end of its array, the rest of its borrowed word ([`arm`]). So the sample is the
+//! and hides what it has beyond those: the end of its array, the rest of its borrowed word (`arm`). So the sample is the
 //! object that misses. While the profile is on, frees of small blocks take the slow path, because each gives back what
 //! would push the sample further away. A sampled object's page says so in its entry, and frees there miss in any case.
 //!

@@ -7,7 +7,7 @@
 //! | `gort_heap_report` | the version, 1; with `pid`, `page` (bytes of a heap page), `os_page` |
 //! | `stats` | the fields of [`HeapStats`](crate::HeapStats) |
 //! | `mapping` | a range of addresses of the heap: `part`, `addr`, `len`, `mapped` |
-//! | `class` | a size class with spans: `kind`, and the fields of [`ClassStats`](crate::ClassStats) |
+//! | `class` | a size class with spans: `kind`, and the fields of [`ClassStats`] |
 //! | `span` | `kind`, `class`, `addr`, `pages`, `size`, `slots`, `free`, `held` |
 //! | `free` | a run of free pages: `kind`, `addr`, `pages`, `released` |
 //! | `smaps` | a line of `/proc/self/smaps`, of a mapping that holds something of the heap |

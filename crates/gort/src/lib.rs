@@ -158,7 +158,7 @@ pub mod runtime {
 
 /// Looking inside a running program.
 pub mod debug {
-    /// Profiles for `go tool pprof`. The heap's is empty unless [`set_mem_profile_rate`](super::set_mem_profile_rate) or
+    /// Profiles for `go tool pprof`. The heap's is empty unless [`set_mem_profile_rate`] or
     /// `GORT_MEMPROFILE_RATE` asked for it.
     pub mod pprof {
         pub use gort_observe::pprof::{NAMES, Profile, View, profile, write};
