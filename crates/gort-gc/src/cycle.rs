@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::handshake::{Mode, Order};
 use crate::mark::Marker;
+use crate::pacer::End;
 use crate::shared::Shared;
 use crate::{Mutant, markers, pressure};
 
@@ -95,6 +96,8 @@ struct Cycle<'c> {
     report: Report,
     /// The account when objects began to be born black.
     taken_at_black: u64,
+    /// Bytes allocated between the trigger and then.
+    late: u64,
     noscan_at_start: u64,
 }
 
@@ -120,6 +123,7 @@ impl<'c> Cycle<'c> {
             marker: Marker::new(s),
             report: Report { forced, ..report },
             taken_at_black: taken,
+            late: 0,
             noscan_at_start: s.sum(|c| &c.noscan_bytes),
         }
     }
@@ -141,7 +145,9 @@ impl<'c> Cycle<'c> {
     fn mark(&mut self, _: BarrierOn) -> Result<Marked, Stopped> {
         let start = Instant::now();
         let h2 = self.publish(Mode::SHADE_BLACK);
-        self.taken_at_black = self.s.pacer.taken();
+        let now = self.s.pacer.taken();
+        self.late = now - self.taken_at_black;
+        self.taken_at_black = now;
         self.s.coordinator.open_marking(true);
         self.s.weak.begin_marking();
         self.mark_roots();
@@ -261,7 +267,8 @@ impl<'c> Cycle<'c> {
         self.report.assist = Duration::from_nanos(s.pacer.assist_ns());
         let ns = (self.report.h1 + self.report.mark).as_nanos() as u64;
         let (marked, room) = (self.report.marked, s.room());
-        s.pacer.learn(marked, s.work.scanned(), s.roots.bytes(), ns, room);
+        let (scanned, roots, late) = (s.work.scanned(), s.roots.bytes(), self.late);
+        s.pacer.learn(End { marked, scanned, roots, late, ns }, room);
         pressure::look(s, marked, room);
         core::mem::take(&mut self.report)
     }

@@ -11,6 +11,8 @@
 //!   share of the processors: `cons_mark * (1 - share) / share * work`. `cons_mark` is bytes allocated per byte
 //!   scanned, each per processor time, as the last cycles had it: the greatest of four, so that one quiet cycle does not
 //!   make the next one late.
+//! * The trigger is earlier by what the program allocated, at most in the last four cycles, between a trigger and the
+//!   moment at which all had their barrier on: until then nothing is marked, however many workers there are.
 //! * Between 70 % and 95 % of the way from `marked` to the goal; in large heaps as near to the goal as the floor is wide.
 //! * While a cycle runs, `ratio` is scan work left per byte of heap left: what an allocation owes.
 //!
@@ -42,6 +44,8 @@ pub(crate) struct Pace {
     /// See the module page.
     cons_mark: f64,
     last: [f64; 4],
+    /// Bytes allocated before marking began, in the last four cycles.
+    late: [u64; 4],
     /// Bytes at which the goal lies at least, since the sweep.
     swept_from: u64,
     /// Bytes at which the present cycle began.
@@ -75,6 +79,8 @@ pub(crate) struct Done {
     /// Bytes of objects scanned, and of roots.
     pub(crate) scanned: u64,
     pub(crate) roots: u64,
+    /// Bytes allocated before marking began.
+    pub(crate) late: u64,
     /// The share of the processors' time that assists took.
     pub(crate) assists: f64,
 }
@@ -89,6 +95,7 @@ impl Pace {
             roots: 0,
             cons_mark: 0.0,
             last: [0.0; 4],
+            late: [0; 4],
             swept_from: 0,
             triggered: None,
         }
@@ -130,10 +137,11 @@ impl Pace {
         Plan { trigger, goal }
     }
 
-    /// Bytes that the program allocates while the expected work is done.
+    /// Bytes that the program allocates until marking begins and while the expected work is done.
     fn runway(&self) -> u64 {
         let work = self.scanned.saturating_add(self.roots);
-        (self.cons_mark * (1.0 - SHARE) / SHARE * work as f64) as u64
+        let late = self.late.iter().copied().max().unwrap_or(0);
+        late.saturating_add((self.cons_mark * (1.0 - SHARE) / SHARE * work as f64) as u64)
     }
 
     /// A cycle begins.
@@ -169,6 +177,9 @@ impl Pace {
     pub(crate) fn learn(&mut self, done: Done) {
         let Some(start) = self.triggered else { return };
         let work = done.scanned + done.roots;
+        self.late.rotate_left(1);
+        self.late[3] = done.late;
+        let start = start.saturating_add(done.late);
         if done.live <= start || work == 0 {
             return; // It said nothing about the program.
         }
@@ -244,6 +255,26 @@ mod tests {
                 "{marked} {roots} {percent:?} {room}"
             );
         }
+    }
+
+    /// A handshake that took long makes the next trigger earlier, for four cycles.
+    #[test]
+    fn a_late_start() {
+        let mut pace = Pace::new(Some(100), FLOOR);
+        let mut after = |late: u64| {
+            pace.start(120 * MIB);
+            let done = Done {
+                live: (121 + late) * MIB,
+                scanned: 64 * MIB,
+                late: late * MIB,
+                ..Done::default()
+            };
+            pace.learn(done);
+            pace.flip(64 * MIB, done);
+            pace.swept();
+            pace.plan(u64::MAX).trigger / MIB
+        };
+        assert_eq!([0, 8, 0, 0, 0, 0].map(&mut after), [125, 119, 119, 119, 119, 125]);
     }
 
     #[test]

@@ -61,6 +61,19 @@ struct Rules {
     share: f64,
 }
 
+/// How a marking ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct End {
+    /// Bytes found alive; of objects scanned; of roots.
+    pub(crate) marked: u64,
+    pub(crate) scanned: u64,
+    pub(crate) roots: u64,
+    /// Bytes allocated before all had their barrier on.
+    pub(crate) late: u64,
+    /// How long it took, in nanoseconds.
+    pub(crate) ns: u64,
+}
+
 /// What an allocation learns from the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -235,11 +248,11 @@ impl Pacer {
         }
     }
 
-    /// Marking ended after `ns` nanoseconds: it scanned `scanned` bytes, and found `marked` bytes alive. `room`: what a memory
-    /// limit leaves for objects.
-    pub(crate) fn learn(&self, marked: u64, scanned: u64, roots: u64, ns: u64, room: u64) {
+    /// Marking ended. `room`: what a memory limit leaves for objects.
+    pub(crate) fn learn(&self, end: End, room: u64) {
+        let End { marked, scanned, roots, late, ns } = end;
         let assists = self.assist_ns() as f64 / (ns.max(1) * self.cpus) as f64;
-        let done = Done { live: self.live(), scanned, roots, assists };
+        let done = Done { live: self.live(), scanned, roots, late, assists };
         let mut rules = self.rules.lock();
         // ORDER: Relaxed, all — see above.
         self.ratio.store(0, Ordering::Relaxed);
@@ -327,6 +340,11 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
+    /// All of what is alive, in MiB, was scanned.
+    fn end(alive: u64) -> End {
+        End { marked: alive * MIB, scanned: alive * MIB, ns: 1000, ..End::default() }
+    }
+
     #[test]
     fn the_account_speaks_at_trigger_and_goal() {
         let pacer = Pacer::new(Some(100), None, FLOOR, 2);
@@ -334,7 +352,7 @@ mod tests {
         assert_eq!(pacer.add(2 * MIB + 900 * 1024), Verdict::Trigger);
         assert_eq!(pacer.add(MIB), Verdict::OverGoal(900 * 1024));
         pacer.begin(1);
-        pacer.learn(10 * MIB, 10 * MIB, 0, 1000, u64::MAX);
+        pacer.learn(end(10), u64::MAX);
         assert_eq!((pacer.live(), pacer.goal()), (10 * MIB, 20 * MIB));
         assert_eq!(pacer.add(7 * MIB), Verdict::Quiet);
         assert_eq!(pacer.add(3 * MIB - 1), Verdict::Trigger);
@@ -350,7 +368,7 @@ mod tests {
         let pacer = Pacer::new(Some(100), None, FLOOR, 2);
         assert_eq!(pacer.owed(MIB), 0);
         pacer.begin(1);
-        pacer.learn(100 * MIB, 100 * MIB, 0, 1000, u64::MAX);
+        pacer.learn(end(100), u64::MAX);
         pacer.add(95 * MIB);
         pacer.begin(1);
         pacer.revise(0, 0);
@@ -360,7 +378,7 @@ mod tests {
         assert_eq!(pacer.owed(MIB), 0);
         assert_eq!(pacer.owed(MIB), 10 * MIB);
         assert_eq!(pacer.owed(MIB), 20 * MIB);
-        pacer.learn(100 * MIB, 100 * MIB, 0, 1000, u64::MAX);
+        pacer.learn(end(100), u64::MAX);
         assert_eq!(pacer.owed(MIB), 0);
     }
 
@@ -368,13 +386,7 @@ mod tests {
     fn a_limit_below_what_is_alive_asks_for_cycle_after_cycle() {
         let pacer = Pacer::new(Some(100), Some(64 * MIB), FLOOR, 2);
         pacer.begin(1);
-        pacer.learn(
-            100 * MIB,
-            100 * MIB,
-            0,
-            1000,
-            crate::pace::room(64 * MIB, 100 * MIB, 100 * MIB),
-        );
+        pacer.learn(end(100), crate::pace::room(64 * MIB, 100 * MIB, 100 * MIB));
         assert_eq!((pacer.goal(), pacer.add(1)), (100 * MIB, Verdict::OverGoal(1)));
     }
 }

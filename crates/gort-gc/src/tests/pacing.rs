@@ -159,7 +159,8 @@ fn play(mut p: Program) -> Vec<Cycle> {
             peak: live,
             share,
         });
-        let done = Done { live, scanned: heap_work as u64, roots, assists: assists / time };
+        let (scanned, assists) = (heap_work as u64, assists / time);
+        let done = Done { live, scanned, roots, late: 0, assists };
         pace.learn(done);
         let black = live - start;
         pace.flip(marked + black, done);
