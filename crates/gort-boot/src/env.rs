@@ -9,7 +9,7 @@
 //! | `GODEBUG` | `key=value,key=value`; unknown keys are passed over | |
 //!
 //! Keys of `GODEBUG` that are obeyed: `gctrace`, `inittrace` (0 or 1), `schedtrace`
-//! (milliseconds), `clobberfree`, `gcpin` (0 or 1). A bad value is an error that names the
+//! (milliseconds), `clobberfree`, `gcpin`, `gccheckmark` (0 or 1), `gcstoptheworld` (0 to 2). A bad value is an error that names the
 //! variable, the value and the grammar (BOOT-4).
 
 use core::fmt;
@@ -31,6 +31,10 @@ pub struct Env {
     pub inittrace: bool,
     /// `schedtrace=MS`; 0: none.
     pub schedtrace_ms: u32,
+    /// `gccheckmark=1`.
+    pub check_mark: bool,
+    /// `gcstoptheworld`: 0, 1 or 2.
+    pub stop_the_world: u8,
     /// `clobberfree=1`.
     pub clobber_free: bool,
     /// `gcpin=1`.
@@ -67,6 +71,7 @@ const PERCENT: &str = "a whole number of percent from 0, or off";
 const LIMIT: &str =
     "a whole number of bytes, with an optional unit B, KiB, MiB, GiB or TiB, or off";
 const SEED: &str = "a whole number";
+const LEVEL: &str = "0, 1 or 2";
 const SWITCH: &str = "0 or 1";
 const MILLIS: &str = "a whole number of milliseconds";
 const PAIRS: &str = "key=value pairs with commas between them";
@@ -80,6 +85,8 @@ impl Env {
         gctrace: false,
         inittrace: false,
         schedtrace_ms: 0,
+        check_mark: false,
+        stop_the_world: 0,
         clobber_free: false,
         pin_checks: cfg!(debug_assertions),
         sim_seed: None,
@@ -146,6 +153,13 @@ impl Env {
             match key {
                 "gctrace" => self.gctrace = switch()?,
                 "inittrace" => self.inittrace = switch()?,
+                "gccheckmark" => self.check_mark = switch()?,
+                "gcstoptheworld" => {
+                    self.stop_the_world = value.parse().map_err(|_| wrong(LEVEL))?;
+                    if self.stop_the_world > 2 {
+                        return Err(wrong(LEVEL));
+                    }
+                }
                 "clobberfree" => self.clobber_free = switch()?,
                 "gcpin" => self.pin_checks = switch()?,
                 "schedtrace" => {

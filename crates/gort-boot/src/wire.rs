@@ -51,6 +51,8 @@ pub(crate) fn make_collector(options: &Options, env: &Env) -> Result<(), BootErr
         gctrace: env.gctrace,
         pin_checks: env.pin_checks,
         clobber_free: env.clobber_free,
+        check_mark: env.check_mark,
+        stop_the_world: env.stop_the_world,
         host: Arc::new(Host { cpus: options.procs.or(env.procs) }),
         ..gort_gc::Config::default()
     });

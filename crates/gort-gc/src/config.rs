@@ -34,6 +34,13 @@ pub struct Config {
     pub pin_checks: bool,
     /// Fill objects with drop glue after it ran (`GODEBUG=clobberfree=1`).
     pub clobber_free: bool,
+    /// After each marking hold all guards, walk from the roots again and compare (`GODEBUG=gccheckmark=1`). A task that pins
+    /// while it holds another guard makes the check of that cycle be left out, after a second.
+    pub check_mark: bool,
+    /// Hold all guards: 1 while marking, 2 while sweeping, too (`GODEBUG=gcstoptheworld`). As above.
+    pub stop_the_world: u8,
+    /// Look at all words of every object for pointers that its map does not list.
+    pub verify_trace: bool,
     /// Tasks that mark at once, the coordinator among them. `None`: as many as processors for a collection that somebody waits
     /// for, else a quarter of them.
     pub mark_workers: Option<usize>,
@@ -56,6 +63,9 @@ impl Default for Config {
             gctrace: false,
             pin_checks: cfg!(debug_assertions),
             clobber_free: false,
+            check_mark: false,
+            stop_the_world: 0,
+            verify_trace: false,
             mark_workers: None,
             host: Arc::new(ThreadHost),
             range_shift: 38,

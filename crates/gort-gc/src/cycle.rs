@@ -19,11 +19,12 @@
 use core::panic::Location;
 use std::time::{Duration, Instant};
 
+use crate::atomic::Ordering;
 use crate::handshake::{Mode, Order};
 use crate::mark::Marker;
 use crate::pacer::End;
 use crate::shared::Shared;
-use crate::{Mutant, markers, pressure};
+use crate::{Mutant, markers, pressure, verify};
 
 /// The collector shuts down: the cycle is given up. Nothing is freed any more, so its state does not matter.
 #[derive(Debug)]
@@ -145,6 +146,11 @@ impl<'c> Cycle<'c> {
     fn mark(&mut self, _: BarrierOn) -> Result<Marked, Stopped> {
         let start = Instant::now();
         let h2 = self.publish(Mode::SHADE_BLACK);
+        // Objects are born black from here on; who is held marks nothing meanwhile.
+        if self.s.config.stop_the_world > 0 {
+            wait_passed(self.s, h2, "H2", self.pause)?;
+            hold(self.s, Mode::SHADE_BLACK, self.pause)?;
+        }
         let now = self.s.pacer.taken();
         self.late = now - self.taken_at_black;
         self.taken_at_black = now;
@@ -169,6 +175,7 @@ impl<'c> Cycle<'c> {
             }
             self.report.rounds += 1;
             self.s.weak.begin_round();
+            // A round lets go whom `hold` held.
             let order = self.publish(Mode::SHADE_BLACK);
             wait_passed(self.s, order, "R", self.pause)?;
             // The counters at the end, not what each context found at its pass: with two guards in one
@@ -185,8 +192,22 @@ impl<'c> Cycle<'c> {
             turn += 1;
         }
         self.report.mark = start.elapsed();
+        self.check()?;
         self.bury()?;
         Ok(Marked)
+    }
+
+    /// `Config::check_mark`: with all guards held, a walk finds nothing that is not marked.
+    fn check(&mut self) -> Result<(), Stopped> {
+        let s = self.s;
+        if s.config.check_mark {
+            if hold(s, Mode::SHADE_BLACK, self.pause)? {
+                // ORDER: Relaxed — a number.
+                s.walked.fetch_add(verify::reached_is_marked(s), Ordering::Relaxed);
+            }
+            self.publish(Mode::SHADE_BLACK);
+        }
+        Ok(())
     }
 
     /// The last look at the weak names: from here on they give marked objects only.
@@ -263,7 +284,8 @@ impl<'c> Cycle<'c> {
     fn flip(mut self, _: BarrierOff) -> Report {
         let s = self.s;
         let generation = s.heap.advance_sweepgen();
-        s.g.publish(generation, Mode::IDLE);
+        let hold = s.config.stop_the_world > 1;
+        s.g.publish(generation, if hold { Mode::IDLE.held() } else { Mode::IDLE });
         self.report.assist = Duration::from_nanos(s.pacer.assist_ns());
         let ns = (self.report.h1 + self.report.mark).as_nanos() as u64;
         let (marked, room) = (self.report.marked, s.room());
@@ -295,10 +317,35 @@ pub(crate) fn finish_sweep(s: &Shared, pause: &mut dyn Pause) -> Result<(), Stop
             pause.pause(Point::Sweep)?;
         }
     }
+    if order.mode().holds() {
+        s.g.publish(s.heap.sweepgen(), Mode::IDLE);
+    }
     s.pacer.swept();
     s.dead.kick(s);
     Ok(())
 }
+
+/// Holds all guards: whoever passes or pins waits. `false`, and nobody is held, if some guard has not passed for a second.
+fn hold(s: &Shared, mode: Mode, pause: &mut dyn Pause) -> Result<bool, Stopped> {
+    let order = s.g.publish(s.heap.sweepgen(), mode.held());
+    let start = Instant::now();
+    for ctx in s.contexts.iter() {
+        // SAFETY: CTX-2 — registry entries live as long as the collector.
+        let ctx = unsafe { ctx.as_ref() };
+        let mut turn = 0;
+        while !ctx.word.has_passed(order) {
+            if start.elapsed() > HOLD_AT_MOST {
+                s.g.publish(s.heap.sweepgen(), mode);
+                return Ok(false);
+            }
+            pause.pause(Point::Handshake("hold", turn))?;
+            turn += 1;
+        }
+    }
+    Ok(true)
+}
+
+const HOLD_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Lets every free context take over `order`.
 fn serve_free(s: &Shared, order: Order) {

@@ -37,6 +37,15 @@ impl Mode {
         self.0 & 1 != 0
     }
 
+    /// The same, and who comes by is held: it gives its context back and waits for the next order. For debugging.
+    pub(crate) fn held(self) -> Mode {
+        Mode(self.0 | 4)
+    }
+
+    pub(crate) fn holds(self) -> bool {
+        self.0 & 4 != 0
+    }
+
     pub(crate) fn black(self) -> bool {
         self.0 & 2 != 0
     }

@@ -169,6 +169,8 @@ mod trace;
 #[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(not(loom))]
+mod verify;
+#[cfg(not(loom))]
 mod weak;
 
 #[cfg(not(loom))]

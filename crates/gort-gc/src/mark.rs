@@ -222,6 +222,9 @@ impl<'s> Marker<'s> {
         // SAFETY: GREY-2 — a grey object is alive until the sweep after this cycle.
         let size = grey.size().unwrap_or_else(|| unsafe { heap.object_of(base) }.size);
         self.scanned += size as u64;
+        if self.shared.config.verify_trace {
+            crate::verify::untraced(self.shared, base, size);
+        }
         let visit = |word: &gort_sys::atomic::AtomicPtr<u8>| {
             // ORDER: Acquire ⇐ `Field::store`, and the map and mark of a new object.
             if let Some(object) = NonNull::new(word.load(Ordering::Acquire)) {

@@ -54,12 +54,20 @@ impl Mutator {
     ) -> Result<Self, AllocError> {
         // SAFETY: COLL-1 — the caller has the collector.
         let s = unsafe { shared.as_ref() };
-        let ctx = match find_free(s) {
-            Some(ctx) => ctx,
-            None => s.new_context(shared)?,
+        let (guard, now) = loop {
+            let ctx = match find_free(s) {
+                Some(ctx) => ctx,
+                None => s.new_context(shared)?,
+            };
+            let guard = Self { ctx, alone: PhantomData };
+            let now = s.g.look_again();
+            if !now.mode().holds() || s.coordinator.is_closing() {
+                break (guard, now);
+            }
+            drop(guard);
+            s.wait_while_held();
         };
-        let guard = Self { ctx, alone: PhantomData };
-        let (ctx, now) = (guard.ctx(), s.g.look_again());
+        let ctx = guard.ctx();
         if now != ctx.order.get() {
             // SAFETY: CTX-1 — the guard was made just now: no handle exists.
             unsafe { ctx.take_over(now) };
@@ -94,8 +102,13 @@ impl Mutator {
 
     /// Takes over the published order and acknowledges it.
     fn pass(&mut self) {
+        let now = self.shared().g.get();
+        if now.mode().holds() && !self.shared().coordinator.is_closing() {
+            let (shared, at) = (self.shared_ptr(), self.pinned_at());
+            // SAFETY: COLL-1 — `unpinned` holds the collector.
+            return self.unpinned_at(at, || unsafe { shared.as_ref() }.wait_while_held());
+        }
         let ctx = self.ctx();
-        let now = ctx.shared().g.get();
         ctx.expected.set(ctx.order.get().bits());
         if now != ctx.order.get() {
             // SAFETY: CTX-1 — `&mut self`: no handle borrows the guard (GC-PASS).

@@ -69,6 +69,7 @@ fn make_default() -> Result<&'static Collector, MemError> {
 ///
 /// # Errors
 /// It is there already; the settings come back.
+#[allow(clippy::result_large_err, reason = "the settings come back, once in a process")]
 pub fn configure(config: Config) -> Result<(), Config> {
     let mut making = MAKING.lock();
     // ORDER: Relaxed — written under this lock.

@@ -56,6 +56,9 @@ pub(crate) struct Shared {
     pub(crate) gctrace: AtomicBool,
     /// What scanners found in this cycle.
     pub(crate) work: Work,
+    /// Words that `verify` found outside of the maps, and objects that it walked.
+    pub(crate) untraced: AtomicU64,
+    pub(crate) walked: AtomicU64,
     /// Tasks of the collector that run.
     tasks: AtomicUsize,
     /// Callers inside `unpinned`.
@@ -135,6 +138,8 @@ impl Shared {
             started: Instant::now(),
             gctrace: AtomicBool::new(config.gctrace),
             work: Work::default(),
+            untraced: AtomicU64::new(0),
+            walked: AtomicU64::new(0),
             tasks: AtomicUsize::new(0),
             holds: AtomicUsize::new(0),
             dead,
@@ -198,6 +203,8 @@ impl Shared {
             contexts: self.contexts.len() as u64,
             glue_run,
             glue_panics,
+            untraced_words: count(&self.untraced),
+            checked_objects: count(&self.walked),
             cleanups_queued: count(&self.cleanups.queued),
             cleanups_run: count(&self.cleanups.run),
             cleanup_panics: count(&self.cleanups.panics),
@@ -274,6 +281,14 @@ impl Shared {
     pub(crate) fn tasks(&self) -> usize {
         // ORDER: Acquire ⇐ the tasks' last access.
         self.tasks.load(Ordering::Acquire)
+    }
+
+    /// Waits until the program goes on.
+    #[cold]
+    pub(crate) fn wait_while_held(&self) {
+        while self.g.get().mode().holds() && !self.coordinator.is_closing() {
+            self.host.sleep(Duration::from_micros(50));
+        }
     }
 
     /// Keeps the collector while a guard is not pinned.

@@ -57,6 +57,10 @@ pub struct Stats {
     pub glue_run: u64,
     /// Of these: whose glue panicked.
     pub glue_panics: u64,
+    /// With `Config::verify_trace`: words that looked like pointers and were in no map, ever.
+    pub untraced_words: u64,
+    /// With `Config::check_mark`: objects of which the second walk found that they were marked, ever.
+    pub checked_objects: u64,
     /// Cleanups whose object died.
     pub cleanups_queued: u64,
     /// Of these: run.
