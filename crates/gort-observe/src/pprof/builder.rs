@@ -99,7 +99,9 @@ impl Builder {
             return *id;
         }
         let frames = self.symbols.at(address).to_vec();
-        let line = frames
+        // Of the allocator's functions that were inlined here the caller knows as little as of those that were not.
+        let from = frames.iter().position(|f| !is_allocator(&f.name)).unwrap_or(0);
+        let line = frames[from..]
             .iter()
             .map(|f| Line { function_id: self.function(f), line: i64::from(f.line) })
             .collect();
