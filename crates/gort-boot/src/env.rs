@@ -9,7 +9,7 @@
 //! | `GODEBUG` | `key=value,key=value`; unknown keys are passed over | |
 //!
 //! Keys of `GODEBUG` that are obeyed: `gctrace`, `inittrace` (0 or 1), `schedtrace`
-//! (milliseconds), `clobberfree`, `gcpin`, `gccheckmark` (0 or 1), `gcstoptheworld` (0 to 2). A bad value is an error that names the
+//! (milliseconds), `clobberfree`, `gcpin`, `gccheckmark`, `gcroots` (0 or 1), `gcstoptheworld` (0 to 2). A bad value is an error that names the
 //! variable, the value and the grammar (BOOT-4).
 
 use core::fmt;
@@ -31,6 +31,8 @@ pub struct Env {
     pub inittrace: bool,
     /// `schedtrace=MS`; 0: none.
     pub schedtrace_ms: u32,
+    /// `gcroots=1`.
+    pub root_places: bool,
     /// `gccheckmark=1`.
     pub check_mark: bool,
     /// `gcstoptheworld`: 0, 1 or 2.
@@ -85,6 +87,7 @@ impl Env {
         gctrace: false,
         inittrace: false,
         schedtrace_ms: 0,
+        root_places: false,
         check_mark: false,
         stop_the_world: 0,
         clobber_free: false,
@@ -153,6 +156,7 @@ impl Env {
             match key {
                 "gctrace" => self.gctrace = switch()?,
                 "inittrace" => self.inittrace = switch()?,
+                "gcroots" => self.root_places = switch()?,
                 "gccheckmark" => self.check_mark = switch()?,
                 "gcstoptheworld" => {
                     self.stop_the_world = value.parse().map_err(|_| wrong(LEVEL))?;

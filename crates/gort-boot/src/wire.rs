@@ -52,6 +52,7 @@ pub(crate) fn make_collector(options: &Options, env: &Env) -> Result<(), BootErr
         pin_checks: env.pin_checks,
         clobber_free: env.clobber_free,
         check_mark: env.check_mark,
+        root_places: env.root_places,
         stop_the_world: env.stop_the_world,
         host: Arc::new(Host { cpus: options.procs.or(env.procs) }),
         ..gort_gc::Config::default()

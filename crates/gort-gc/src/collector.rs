@@ -105,6 +105,11 @@ impl Collector {
         old
     }
 
+    /// How many roots exist, by the place that made them, the most first. Empty without `Config::root_places`.
+    pub fn roots_by_place(&self) -> Vec<(&'static Location<'static>, usize)> {
+        self.shared().roots.by_place()
+    }
+
     /// Switches the line for each cycle on or off, and returns what it was.
     pub fn set_gctrace(&self, on: bool) -> bool {
         // ORDER: Relaxed — a switch of its own.

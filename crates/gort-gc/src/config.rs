@@ -39,6 +39,9 @@ pub struct Config {
     pub check_mark: bool,
     /// Hold all guards: 1 while marking, 2 while sweeping, too (`GODEBUG=gcstoptheworld`). As above.
     pub stop_the_world: u8,
+    /// Note where each root is made, for `Collector::roots_by_place`: what keeps memory that should be gone?
+    /// (`GODEBUG=gcroots=1`.)
+    pub root_places: bool,
     /// Look at all words of every object for pointers that its map does not list.
     pub verify_trace: bool,
     /// Tasks that mark at once, the coordinator among them. `None`: as many as processors for a collection that somebody waits
@@ -65,6 +68,7 @@ impl Default for Config {
             clobber_free: false,
             check_mark: false,
             stop_the_world: 0,
+            root_places: false,
             verify_trace: false,
             mark_workers: None,
             host: Arc::new(ThreadHost),

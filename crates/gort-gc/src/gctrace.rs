@@ -82,4 +82,59 @@ mod tests {
              0 MB stacks, 0 MB globals, 2 P (forced)\n"
         );
     }
+
+    /// Number, start, share, clock, processor time, heap sizes with the goal, processors.
+    type Fields = (u64, f64, u64, Vec<f64>, Vec<f64>, [u64; 4], u64);
+
+    /// The fields of a line by Go's grammar; `None` if it is no such line.
+    fn parse(line: &str) -> Option<Fields> {
+        let rest = line.strip_prefix("gc ")?;
+        let (number, rest) = rest.split_once(" @")?;
+        let (at, rest) = rest.split_once("s ")?;
+        let (share, rest) = rest.split_once("%: ")?;
+        let (clock, rest) = rest.split_once(" ms clock, ")?;
+        let (cpu, rest) = rest.split_once(" ms cpu, ")?;
+        let (heap, rest) = rest.split_once(" MB, ")?;
+        let (goal, rest) = rest.split_once(" MB goal, 0 MB stacks, ")?;
+        let (_globals, rest) = rest.split_once(" MB globals, ")?;
+        let (procs, rest) = rest.split_once(" P")?;
+        let numbers = |text: &str| text.split(['+', '/']).map(str::parse).collect::<Result<_, _>>();
+        let mut sizes = heap.split("->").map(str::parse);
+        let mut size = || sizes.next()?.ok();
+        let heap = [size()?, size()?, size()?, goal.parse().ok()?];
+        if !matches!(rest, "\n" | " (forced)\n") {
+            return None;
+        }
+        let (clock, cpu) = (numbers(clock).ok()?, numbers(cpu).ok()?);
+        let head = (number.parse().ok()?, at.parse().ok()?, share.parse().ok()?);
+        Some((head.0, head.1, head.2, clock, cpu, heap, procs.parse().ok()?))
+    }
+
+    #[test]
+    fn every_line_parses() {
+        for (us, mb) in [(0, 0), (7, 1), (999, 30), (12_345, 4096), (9_999_999, 1 << 20)] {
+            let time = Duration::from_micros(us);
+            let r = Report {
+                forced: us % 2 == 0,
+                at_start: mb << 20,
+                at_end: (mb + 2) << 20,
+                marked: mb << 19,
+                goal: (mb + 1) << 20,
+                started: time * 3,
+                h1: time,
+                mark: time * 2,
+                h3: time / 3,
+                work: time,
+                assist: time / 5,
+                ..Report::default()
+            };
+            let text = line(42, &r, time, Duration::from_secs(10), 8);
+            let got = parse(&text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((got.0, got.3.len(), got.4.len(), got.6), (42, 3, 5, 8), "{text}");
+            assert_eq!(got.5, [mb, mb + 2, mb / 2, mb + 1], "{text}");
+            let ms = us as f64 / 1e3;
+            assert!((got.3[1] - 2.0 * ms).abs() <= 0.05 * ms + 0.0006, "{text}");
+            assert!((got.1 - 3e-3 * ms).abs() < 0.001 && got.2 <= 100, "{text}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use core::any;
 use core::fmt;
 use core::marker::PhantomData;
+use core::panic::Location;
 use core::ptr::NonNull;
 
 use crate::atomic::{Ordering, fence};
@@ -28,12 +29,16 @@ impl<T: Trace> Root<T> {
     ///
     /// # Panics
     /// If the object belongs to another collector than the guard; if no memory is left for the table.
+    #[track_caller]
     pub fn new(mu: &Mutator, object: Gc<'_, T>) -> Self {
         let slot = mu.take_root_slot(object.addr(), any::type_name::<T>);
         let root = Self { slot, names: PhantomData };
         // ORDER: Relaxed — the slot is ours until the root is handed on.
         root.slot().count.store(1, Ordering::Relaxed);
         root.write(mu, object);
+        if mu.shared().config.root_places {
+            mu.shared().roots.note(slot, Location::caller());
+        }
         root
     }
 
@@ -57,6 +62,7 @@ impl<T: Trace> Root<T> {
     ///
     /// # Panics
     /// As [`new`](Self::new).
+    #[track_caller]
     pub fn set(&mut self, mu: &Mutator, object: Gc<'_, T>) {
         // ORDER: Acquire ⇐ `drop` of the last clone: if this is the only root left, its slot is ours.
         if self.slot().count.load(Ordering::Acquire) == 1

@@ -4,6 +4,7 @@
 //! It is a slot of the root table that is taken at the first `set`. Otherwise it is to `Root` what `Field` is to a handle.
 
 use core::marker::PhantomData;
+use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::{any, fmt};
 
@@ -62,6 +63,7 @@ impl<T: Trace> RootCell<T> {
     /// # Panics
     /// If the object, or what the cell was used with before, belongs to another collector than the guard; if no memory is
     /// left for the table.
+    #[track_caller]
     pub fn set(&self, mu: &Mutator, object: Option<Gc<'_, T>>) {
         let new = object.map_or(ptr::null_mut(), |o| o.as_non_null().as_ptr().cast());
         if let Some(object) = object {
@@ -91,6 +93,7 @@ impl<T: Trace> RootCell<T> {
     }
 
     #[cold]
+    #[track_caller]
     fn make_slot(&self, mu: &Mutator) -> &RootSlot {
         let fresh = mu.free_root_slot();
         // SAFETY: ROOT-3 — just taken.
@@ -99,8 +102,13 @@ impl<T: Trace> RootCell<T> {
         let (null, ok, err) = (ptr::null_mut(), Ordering::AcqRel, Ordering::Acquire);
         // ORDER: AcqRel/Acquire ⇐⇒ `slot` and the faster one of two.
         match self.slot.compare_exchange(null, fresh.as_ptr(), ok, err) {
-            // SAFETY: ROOT-3 — as in `slot`.
-            Ok(_) => unsafe { fresh.as_ref() },
+            Ok(_) => {
+                if mu.shared().config.root_places {
+                    mu.shared().roots.note(fresh, Location::caller());
+                }
+                // SAFETY: ROOT-3 — as in `slot`.
+                unsafe { fresh.as_ref() }
+            }
             Err(_) => {
                 roots::give(fresh);
                 // The slot of whoever was faster; null is not possible any more.

@@ -16,7 +16,10 @@
 //! shades the object of a reused slot (ROOT-1).
 
 use core::alloc::Layout;
+use core::panic::Location;
 use core::ptr::{self, NonNull};
+
+use std::collections::HashMap;
 
 use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
@@ -30,6 +33,7 @@ const SLOTS: usize = PAGE / size_of::<RootSlot>();
 /// Slots that a context takes at once.
 const BATCH: usize = 32;
 
+static PLACES: Rank = Rank { layer: layer::GC, n: 10, name: "gc.places" };
 static ROOTS: Rank = Rank { layer: layer::GC, n: 4, name: "gc.roots" };
 
 /// One root.
@@ -74,11 +78,14 @@ pub(crate) struct RootTable {
     free: Lock<SlotList>,
     /// Freed by the drop of a last `Root`.
     dropped: AtomicU32,
+    /// Where the slots' roots were made, by address (`Config::root_places`); else nothing.
+    places: Option<Lock<HashMap<usize, &'static Location<'static>>>>,
 }
 
 impl RootTable {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(places: bool) -> Self {
         Self {
+            places: places.then(|| Lock::new(&PLACES, HashMap::new())),
             pages: Registry::new(),
             free: Lock::new(&ROOTS, SlotList::new()),
             dropped: AtomicU32::new(0),
@@ -182,6 +189,24 @@ impl RootTable {
         }
     }
 
+    /// Notes where a slot's root was made.
+    pub(crate) fn note(&self, slot: NonNull<RootSlot>, at: &'static Location<'static>) {
+        if let Some(places) = &self.places {
+            places.lock().insert(slot.as_ptr().addr(), at);
+        }
+    }
+
+    /// How many roots that exist were made where, the most first. Clones of a root are one.
+    pub(crate) fn by_place(&self) -> Vec<(&'static Location<'static>, usize)> {
+        let mut sums: HashMap<&'static Location<'static>, usize> = HashMap::new();
+        if let Some(places) = &self.places {
+            places.lock().values().for_each(|at| *sums.entry(at).or_default() += 1);
+        }
+        let mut out: Vec<_> = sums.into_iter().collect();
+        out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        out
+    }
+
     /// Bytes that a scan reads.
     pub(crate) fn bytes(&self) -> u64 {
         (self.pages.len() * PAGE) as u64
@@ -219,6 +244,9 @@ pub(crate) fn give(slot: NonNull<RootSlot>) {
         let table = &(*page).header.shared.as_ref().roots;
         (table, slot.as_ref(), (*page).header.number * SLOTS as u32 + place as u32)
     };
+    if let Some(places) = &table.places {
+        places.lock().remove(&slot.as_ptr().addr());
+    }
     // ORDER: Relaxed — the object's death needs no publication: the scan may still see it.
     slot_ref.word.store(ptr::null_mut(), Ordering::Relaxed);
     // ORDER: Relaxed — the exchange below checks it.

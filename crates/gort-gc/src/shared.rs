@@ -123,7 +123,7 @@ impl Shared {
             contexts_lock: Lock::new(&CONTEXTS, ()),
             grey: GreyQueue::default(),
             helpers: Helpers::default(),
-            roots: RootTable::new(),
+            roots: RootTable::new(config.root_places),
             weak: WeakTable::new(),
             cleanups: Cleanups::new(config.host.clone()),
             pacer: Pacer::new(

@@ -125,3 +125,21 @@ fn nested_guards_are_not_held_for_ever() {
         waits.join().unwrap();
     });
 }
+
+#[test]
+fn roots_are_counted_by_place() {
+    let config = Config { range_shift: 32, root_places: true, ..Config::default() };
+    let collector = Collector::new(config).unwrap();
+    let mu = collector.pin();
+    let (kept, line): (Vec<_>, u32) =
+        ((0..5u64).map(|n| Root::new(&mu, mu.alloc(n))).collect(), line!());
+    let other = Root::new(&mu, mu.alloc(9u64));
+    let copy = other.clone();
+    let places = collector.roots_by_place();
+    assert_eq!(places.iter().map(|p| p.1).collect::<Vec<_>>(), [5, 1]);
+    assert_eq!((places[0].0.file(), places[0].0.line()), (file!(), line));
+    drop((kept, other));
+    assert_eq!(collector.roots_by_place().len(), 1);
+    drop(copy);
+    assert!(collector.roots_by_place().is_empty());
+}

@@ -90,7 +90,7 @@ fn a_weak_name_can_be_in_the_object_and_of_another_collector() {
     drop(outer);
 }
 
-/// Weak to strong while cycles run: what a name gives is alive with all that it names, and a name of a live object never
+/// WEAK-1, WEAK-2. Weak to strong while cycles run: what a name gives is alive with all that it names, and a name of a live object never
 /// gives nothing.
 #[test]
 fn weak_to_strong_against_the_end_of_marking() {
@@ -305,7 +305,7 @@ fn a_root_cell_as_a_static() {
     assert!(weak.get(&mu).is_none() && HEAD.get(&mu).is_none());
 }
 
-/// One slot, however many threads are the first; a cell of another collector is refused.
+/// ROOT-1 to ROOT-3. One slot, however many threads are the first; a cell of another collector is refused.
 #[test]
 fn a_root_cell_from_many_threads() {
     let collector = collector();
