@@ -128,6 +128,7 @@ fn calls_and_locks_around_64_kib() {
 }
 
 /// On a backend with little to give chunks are small, and the border is a quarter of a chunk as ever.
+#[cfg(not(miri))] // A megabyte byte by byte takes minutes there.
 #[test]
 fn small_boxes_have_small_chunks() {
     let memory: &'static mut [std::mem::MaybeUninit<u8>] =

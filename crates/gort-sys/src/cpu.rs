@@ -17,11 +17,9 @@ const WORDS: usize = 128;
 /// Processors in the affinity mask, now; at least 1. One system call.
 pub fn usable() -> u32 {
     let mut mask = [0u64; WORDS];
-    // SAFETY: SYS-AFFINITY — a live out-parameter of that many bytes; the C library's own type ends at 1024 processors.
-    let n = unsafe {
-        libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr())
-    };
-    if n <= 0 {
+    let size = size_of_val(&mask);
+    // SAFETY: SYS-AFFINITY — a live out-parameter of `size` bytes, which may be more than the C library's own type has.
+    if unsafe { libc::sched_getaffinity(0, size, mask.as_mut_ptr().cast()) } != 0 {
         return 1;
     }
     mask.iter().map(|w| w.count_ones()).sum::<u32>().max(1)

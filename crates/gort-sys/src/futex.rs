@@ -38,7 +38,7 @@ pub fn wake(word: *const AtomicU32, count: u32) -> usize {
     let woken = unsafe {
         libc::syscall(
             libc::SYS_futex,
-            word.addr(),
+            word.cast_mut().cast::<u32>(),
             libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
             count,
         )
