@@ -117,7 +117,7 @@ fn op() -> impl Strategy<Value = (Op, usize)> {
 const PAGES: usize = 64;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 96 }, failure_persistence: None, ..ProptestConfig::default() })]
     /// FIXED-1, FIXED-2: places, contents, account, top and boundary are what a naive model says.
     #[test]
     fn agrees_with_the_model(ops in prop::collection::vec(op(), 0..80)) {
