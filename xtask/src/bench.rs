@@ -20,6 +20,7 @@ mod experiment;
 mod machine;
 mod micro;
 mod options;
+mod preload;
 mod reports;
 mod runs;
 mod systems;
@@ -45,6 +46,7 @@ use workload::Workload;
 pub(crate) fn run(mut args: Vec<OsString>) -> Result<(), Failure> {
     match args.first().and_then(|first| first.to_str()) {
         Some("micro") => return micro::run(args.split_off(1)),
+        Some("programs") => return preload::run(args.split_off(1)),
         Some("experiment") => return experiment::run(args.split_off(1)),
         _ => {}
     }

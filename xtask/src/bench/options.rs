@@ -153,6 +153,7 @@ Measures gort and its peers on the same workloads, alternating run by run.
 Usage: cargo xtask bench [OPTIONS]
        cargo xtask bench experiment NAME [--help]
        cargo xtask bench micro [--help]
+       cargo xtask bench programs [--help]
 
 Options:
   --only NAME,..   these workloads (default: all)
