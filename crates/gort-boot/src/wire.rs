@@ -23,12 +23,15 @@ pub(crate) fn sched_config(
         None => Class::DEFAULT,
         Some(bytes) => Class::for_bytes(bytes).ok_or(BootError::StackSize { bytes })?,
     };
+    let said = options.procs.is_some() || env.procs.is_some();
+    // As stage 4 has counted them.
+    let procs = if said { Hooks::IDLE.procs } else { || Some(gort_sys::cpu::procs().min(1024)) };
     Ok(gort_sched::Config {
         procs: options.procs.or(env.procs).unwrap_or(cpus),
         stack,
         migrate: options.migrate,
         schedtrace_ms: env.schedtrace_ms,
-        hooks: Hooks { tick, ..Hooks::IDLE },
+        hooks: Hooks { tick, procs, ..Hooks::IDLE },
         ..gort_sched::Config::default()
     })
 }

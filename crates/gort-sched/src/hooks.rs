@@ -9,6 +9,9 @@ pub struct Hooks {
     pub idle_work: fn() -> bool,
     /// sysmon, once a round (20 µs to 10 ms), with the clock: forces what is overdue.
     pub tick: fn(now_ns: u64),
+    /// sysmon, once a second while something runs, until the program chose a number itself: how many
+    /// processors there are to be now; `None`: as many as there are.
+    pub procs: fn() -> Option<u32>,
     /// A panic has ended goroutine `id`; it was reported already.
     pub panicked: fn(id: u64),
 }
@@ -21,5 +24,6 @@ impl core::fmt::Debug for Hooks {
 
 impl Hooks {
     /// Nothing above.
-    pub const IDLE: Self = Self { idle_work: || false, tick: |_| (), panicked: |_| () };
+    pub const IDLE: Self =
+        Self { idle_work: || false, tick: |_| (), procs: || None, panicked: |_| () };
 }

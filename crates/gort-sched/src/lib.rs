@@ -60,14 +60,15 @@
 //!   is not forced from its policy.
 //! - SIM-2     A simulation is touched by its thread alone, outlives the time in which that serves, and
 //!   is not borrowed over a switch.
+//! - PROCS-1   A P that was made stays; one that no longer counts is emptied by who alone has it (`procs`).
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks
-//! `sched.park_token`, `sched.join_waker` before `sched.threads` before `sched.idle` before `sched.gtable` before
+//! `sched.park_token`, `sched.join_waker` before `sched.threads` before `sched.procs` before `sched.idle` before `sched.gtable` before
 //! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `runq` → `injector` → `spawn` → `start` → `schedule` → `steal` →
+//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `schedule` → `steal` →
 //! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
@@ -88,6 +89,7 @@ mod osthread;
 mod p;
 pub mod park;
 mod parker;
+mod procs;
 mod reason;
 mod runq;
 mod schedule;

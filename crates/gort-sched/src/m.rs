@@ -239,6 +239,13 @@ impl M {
         }
     }
 
+    /// Spins no more. Who calls looks at the queues afterwards, or has somebody look (WAKE-1).
+    pub(crate) fn stop_spinning(&self) {
+        if self.spinning.replace(false) {
+            let _last = self.scheduler().supply.stop_spin();
+        }
+    }
+
     /// Wakes this thread, wherever it sleeps.
     pub(crate) fn rouse(&self) {
         self.note.wake();

@@ -69,6 +69,8 @@ pub(crate) struct P {
     pub(crate) counts: Counts,
     /// What upper layers attached.
     pub(crate) slots: [AtomicPtr<()>; SLOTS],
+    /// It does not count at present, and is in no list; under the idle lock (PROCS-1).
+    pub(crate) retired: Cell<bool>,
     /// What sysmon saw last, touched by sysmon alone: the tick, and since when.
     pub(crate) seen: Cell<(u32, u64)>,
 }
@@ -104,6 +106,7 @@ impl P {
             timers: Timers::new(),
             counts: Counts::default(),
             slots: [const { AtomicPtr::new(null_mut()) }; SLOTS],
+            retired: Cell::new(true),
             seen: Cell::new((0, 0)),
         }
     }

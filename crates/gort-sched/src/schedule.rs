@@ -153,7 +153,7 @@ pub(crate) fn run_next(m: &M, g: *mut G, fresh: bool) {
                 m.bound().push(kicked);
             }
         }
-        if s.config.procs > 1 {
+        if s.procs() > 1 {
             s.wake_after_fence();
         }
     } else if fresh {
@@ -348,6 +348,12 @@ fn find(m: &M) -> Option<*mut G> {
         }
         // SAFETY: P-OWN — it was just seen, and g0 is always inside.
         let p = unsafe { m.held() };
+        if s.retires(p) {
+            m.stop_spinning();
+            m.p.set(null());
+            s.retire(p);
+            continue;
+        }
         if !m.exclusive.get().is_null() {
             if let Some(g) = own_goroutine(m) {
                 return Some(g);
@@ -412,7 +418,7 @@ fn find(m: &M) -> Option<*mut G> {
             continue;
         }
         // 6. Others' queues, and a look around for a while.
-        if s.config.procs > 1
+        if s.procs() > 1
             && let Some(g) = crate::steal::steal(m, s, p)
         {
             return found(m, s, p, g);
@@ -494,7 +500,7 @@ pub(crate) fn make_all_ready(m: &M, mut list: crate::g::GFifo) {
         }
     }
     // The first one runs here.
-    if queued > 1 && s.config.procs > 1 {
+    if queued > 1 && s.procs() > 1 {
         s.wake_after_fence();
     }
 }
@@ -507,7 +513,7 @@ pub(crate) fn from_injector(s: &Scheduler, p: &P, most: usize) -> Option<*mut G>
     }
     let len = s.injector.len();
     let room = (crate::runq::CAPACITY as u32 - p.runq.len()) as usize;
-    let share = (len / s.config.procs as usize + 1).min(crate::runq::CAPACITY / 2).min(room.max(1));
+    let share = (len / s.procs() as usize + 1).min(crate::runq::CAPACITY / 2).min(room.max(1));
     let first = s.injector.take()?;
     for _ in 1..share.min(most) {
         let Some(g) = s.injector.take() else { break };

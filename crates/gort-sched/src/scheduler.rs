@@ -8,6 +8,7 @@ use crate::injector::Injector;
 use crate::m::M;
 use crate::netpoll::Netpoll;
 use crate::p::{P, bump};
+use crate::procs::Ps;
 use crate::supply::Supply;
 use crate::wake::Idle;
 use core::fmt;
@@ -143,7 +144,7 @@ impl std::error::Error for SchedError {}
 /// Goroutines on threads by processors.
 pub struct Scheduler {
     pub(crate) config: Config,
-    pub(crate) ps: Box<[P]>,
+    pub(crate) ps: Ps,
     pub(crate) supply: Supply,
     pub(crate) idle: Lock<Idle>,
     /// Ms in `idle.waiters`, for a look without the lock.
@@ -263,7 +264,7 @@ impl Scheduler {
         gort_stack::overflow::install(crate::start::whose_guard)
             .map_err(|errno| SchedError::Handler { errno })?;
         let asymmetric = !config.no_membarrier && gort_sys::membarrier::register();
-        let ps: Box<[P]> = (0..config.procs).map(P::new).collect();
+        let ps = Ps::new(config.procs);
         let idle = Idle::new(&ps);
         let supply = Supply::new();
         for _ in &ps {
@@ -304,11 +305,6 @@ impl Scheduler {
         Ok(this)
     }
 
-    /// Processors.
-    pub fn procs(&self) -> u32 {
-        self.config.procs
-    }
-
     /// The pool of stacks, for its figures.
     pub fn stacks(&self) -> &StackPool {
         &self.stacks
@@ -346,7 +342,7 @@ impl Scheduler {
     /// Figures of this moment; each is right, together they may be of slightly different times.
     pub fn stats(&self) -> Stats {
         // ORDER: Relaxed throughout — figures.
-        let mut s = Stats { procs: self.config.procs, ..Stats::default() };
+        let mut s = Stats { procs: self.procs(), ..Stats::default() };
         let mut ended = self.outside_ended.load(Relaxed); // ORDER: Relaxed — a figure.
         s.spawned = self.outside_spawned.load(Relaxed); // ORDER: Relaxed — a figure.
         for p in &self.ps {

@@ -28,7 +28,10 @@ pub(crate) fn release_processor(m: &M, p: &P) {
     m.p.set(null());
     {
         let mut idle = s.idle.lock();
-        if !s.give_to_waiter(&mut idle, p) {
+        if s.retires(p) {
+            drop(idle);
+            s.retire(p);
+        } else if !s.give_to_waiter(&mut idle, p) {
             idle.ps.push(p);
             s.supply.add_idle();
         }

@@ -23,7 +23,7 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
     let seen = s.supply.look();
     if !m.spinning.get() {
         // At most half of the busy Ps look around.
-        if 2 * seen.spinning() >= s.config.procs - seen.idle().min(s.config.procs) {
+        if 2 * seen.spinning() >= s.procs() - seen.idle().min(s.procs()) {
             return None;
         }
         m.spinning.set(true);
@@ -44,7 +44,7 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
             end = now + SPIN_NS;
         }
         // A processor that nobody competes for may be looked for a little longer.
-        if now >= end || s.supply.look().idle() + 1 >= s.config.procs || s.life() != 0 {
+        if now >= end || s.supply.look().idle() + 1 >= s.procs() || s.life() != 0 {
             bump(&p.counts.failed_steals, 1);
             return None;
         }
@@ -62,7 +62,7 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
 fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
     // SAFETY: P-OWN — g0 is inside and holds `p`.
     let draw = unsafe { p.own() }.chance.draw() as u32;
-    for id in visit_order(s.config.procs, draw) {
+    for id in visit_order(s.procs(), draw) {
         if id == p.id {
             continue;
         }

@@ -27,7 +27,7 @@ const SHORTEST: u64 = 20_000;
 const LONGEST: u64 = 10_000_000;
 /// Rounds without a find before the sleep grows.
 const PATIENCE: u32 = 50;
-/// Between two looks at idle stacks.
+/// Between two looks at idle stacks, and at how many processors the system allows.
 const TRIM_EVERY: u64 = 1_000_000_000;
 /// Parked goroutines whose stacks are trimmed at a time: 1.5 µs each.
 const TRIM_PARKED: usize = 512;
@@ -63,6 +63,7 @@ pub(crate) fn run(s: &Scheduler) {
         }
         if now - trimmed >= TRIM_EVERY {
             trimmed = now;
+            s.follow_system();
             s.stacks.trim(TRIM_KEEP, 4096);
             s.trim_parked(TRIM_PARKED);
         }
@@ -107,14 +108,14 @@ fn look(s: &Scheduler, now: u64) -> bool {
         let long = now - since >= SLICE;
         if p.is_lent() {
             // Lent at two looks. After a slice it is made idle, so that all can sleep.
-            if (long || is_wanted(s, p, now) || s.any_work()) && p.borrow() {
+            if (long || is_wanted(s, p, now) || s.any_work() || s.retires(p)) && p.borrow() {
                 blocks = true;
                 take(s, p, now);
             }
         } else if long {
             // ORDER: Relaxed — a wish.
             p.slice_over.store(true, Relaxed);
-            asked |= is_wanted(s, p, now) && handoff::ask(m);
+            asked |= (is_wanted(s, p, now) || s.retires(p)) && handoff::ask(m);
         }
     }
     if asked {

@@ -126,6 +126,15 @@ impl Timers {
         self.next()
     }
 
+    /// Moves all entries to another heap.
+    pub(crate) fn move_to(&self, other: &Self) {
+        let entries = core::mem::take(&mut *self.heap.lock());
+        // ORDER: Relaxed — an empty heap.
+        self.next.store(NEVER, Relaxed);
+        let live = entries.into_iter().filter(|&e| counts(e));
+        live.for_each(|(when, g)| other.add(when, g));
+    }
+
     /// A wait ended before its time.
     fn note_dead(&self) {
         // ORDER: Relaxed — a figure that says when to sweep.

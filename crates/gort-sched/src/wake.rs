@@ -50,6 +50,7 @@ unsafe impl Send for Idle {}
 
 impl Idle {
     pub(crate) fn new(ps: &[P]) -> Self {
+        ps.iter().for_each(|p| p.retired.set(false));
         Self {
             ps: ps.iter().rev().map(core::ptr::from_ref).collect(),
             ms: Vec::new(),
@@ -189,6 +190,10 @@ impl Scheduler {
     /// it, else it is idle. The caller must not touch it afterwards.
     pub(crate) fn hand_off(&self, p: &P) {
         p.set_holder(core::ptr::null_mut());
+        if self.retires(p) {
+            self.retire(p);
+            return;
+        }
         let work = p.has_work()
             || !self.injector.is_empty()
             || p.timers.next() != u64::MAX
@@ -199,6 +204,11 @@ impl Scheduler {
         }
         if work && self.life() != EXITING {
             self.start(idle, p, false);
+            return;
+        }
+        if self.retires(p) {
+            drop(idle);
+            self.retire(p);
             return;
         }
         idle.ps.push(p);

@@ -135,6 +135,18 @@ pub mod runtime {
         Scheduler::with_current(Scheduler::procs).unwrap_or(0)
     }
 
+    /// Changes the number of processors of the caller's scheduler, which from then on follows neither the affinity mask nor
+    /// the quotas; the number before. Nothing waits for it, and nothing is lost.
+    ///
+    /// # Errors
+    /// The number is 0 or above 1024, which the error says; on a thread that is no goroutine it is
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) as well.
+    pub fn set_procs(count: u32) -> std::io::Result<u32> {
+        let wrong = |why: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+        Scheduler::with_current(|s| s.set_procs(count).map_err(|e| wrong(e.to_string())))
+            .unwrap_or_else(|| Err(wrong("no goroutine calls, so there is no scheduler".into())))
+    }
+
     /// Processors that the process may use.
     pub fn num_cpu() -> u32 {
         gort_sys::thread::cpus()
