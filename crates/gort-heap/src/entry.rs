@@ -75,6 +75,12 @@ impl Entry {
         self.0 as u32
     }
 
+    /// A page of an explicit span of this class, whoever owns it, and nothing else is known of it.
+    #[inline]
+    pub(crate) const fn is_plain_slot(self, class: u8) -> bool {
+        self.0 as u16 == class as u16 | (Kind::Explicit as u16) << 8
+    }
+
     /// Size class, 0 = large.
     #[inline]
     pub(crate) const fn class(self) -> u8 {

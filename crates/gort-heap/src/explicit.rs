@@ -4,6 +4,7 @@
 //! whose span carries this cache's tag goes into the array; any other goes, a word at a time, to the free bits of its span
 //! ([`crate::protocol`]). The tag is a hint: it says where a slot is likely to be wanted again, not who may free it.
 
+mod combine;
 mod debug;
 mod free;
 mod guard;
@@ -12,6 +13,7 @@ mod modes;
 mod quarantine;
 mod refill;
 
+pub(crate) use combine::join;
 pub(crate) use modes::{Asked, Modes};
 pub(crate) use quarantine::{Quarantine, Ring};
 

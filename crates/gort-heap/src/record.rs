@@ -51,10 +51,8 @@ pub(crate) struct Wc {
     pub(crate) bits: AtomicU64,
 }
 
-/// Slots of the write-combining buffer: several words of each class that a neighbour is likely to send at a time.
+/// Places of the write-combining buffer: some of each class up to 1 KiB.
 pub(crate) const WC: usize = 128;
-/// Foreign frees after which the buffer is emptied, so that a thread that only frees keeps little from others.
-pub(crate) const WC_AGE: u32 = 2048;
 
 /// A cache's memory.
 #[derive(Debug)]
@@ -85,6 +83,8 @@ pub(crate) struct CacheRec {
     /// Bytes borrowed ever.
     pub(crate) bytes: AtomicU64,
     pub(crate) wc: [Wc; WC],
+    /// Foreign frees may go into the buffer without a further look.
+    pub(crate) joins: Cell<bool>,
     /// Foreign frees since the buffer was empty.
     pub(crate) wc_age: Cell<u32>,
     pub(crate) pages: [AtomicU64; 3],
@@ -148,6 +148,7 @@ impl CacheRec {
             bytes: AtomicU64::new(0),
             wc: [const { Wc { span: AtomicU32::new(0), word: Cell::new(0), bits: AtomicU64::new(0) } };
                 WC],
+            joins: Cell::new(false),
             wc_age: Cell::new(0),
             pages: [const { AtomicU64::new(0) }; 3],
             stash: Cell::new([0; STASH]),

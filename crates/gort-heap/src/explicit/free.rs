@@ -1,13 +1,13 @@
 //! Frees: where a block goes that is not pushed on an array with room.
 //!
 //! Its own cache's array may be full: half of it goes back, a word at a time. Another cache's slot waits in the
-//! write-combining buffer. And what is no block, or not the one that the caller says, ends the process with words.
+//! write-combining buffer ([`super::combine`]). And what is no block, or not the one that the caller says, ends the process with words.
 
 use crate::class::{PAGE_SHIFT, class_size, slot_index};
 use crate::config::Kind;
 use crate::entry::Entry;
 use crate::inner::Inner;
-use crate::record::{CacheRec, Mag, WC, WC_AGE};
+use crate::record::{CacheRec, Mag};
 use crate::side::Side;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
@@ -19,8 +19,16 @@ fn most(size: usize, depth: usize) -> usize {
     if size > 8192 { 4 } else { (depth / size).clamp(16, (depth / 64).max(16)) }
 }
 
-/// Sizes above this do not go through the write-combining buffer.
-const COMBINE_UP_TO: usize = 1024;
+/// Number of the slot of a small block in its span, from the entry of its page alone: the span's own line is written by
+/// whoever takes and gives. `None`: no slot begins there.
+#[inline]
+pub(super) fn slot_of(entry: Entry, p: NonNull<u8>) -> Option<usize> {
+    let addr = p.as_ptr() as usize;
+    let first = (addr >> PAGE_SHIFT) - entry.offset();
+    let offset = addr - (first << PAGE_SHIFT);
+    let i = slot_index(entry.class(), offset);
+    (i * class_size(entry.class()) == offset).then_some(i)
+}
 
 #[cold]
 #[inline(never)]
@@ -34,18 +42,10 @@ fn not_a_slot(entry: Entry, p: NonNull<u8>) -> ! {
 }
 
 impl<B: Backend> Inner<B> {
-    /// Number of the slot of a small block in its span, from the entry of its page alone: the span's own line is written by
-    /// whoever takes and gives.
+    /// [`slot_of`] for a block that must begin there.
     #[inline]
     pub(crate) fn slot(entry: Entry, p: NonNull<u8>) -> usize {
-        let addr = p.as_ptr() as usize;
-        let first = (addr >> PAGE_SHIFT) - entry.offset();
-        let offset = addr - (first << PAGE_SHIFT);
-        let i = slot_index(entry.class(), offset);
-        if i * class_size(entry.class()) != offset {
-            not_a_slot(entry, p);
-        }
-        i
+        slot_of(entry, p).unwrap_or_else(|| not_a_slot(entry, p))
     }
 
     /// A free of what is not in this cache's span. Taken for each block that comes from another thread, so it is not cold.
@@ -202,63 +202,5 @@ impl<B: Backend> Inner<B> {
             "free of {p:p} with a wrong layout: class {class} ({said} bytes; 0 is large) for a block of class {is} ({size} \
              bytes) in span {span} of {pages} pages, owner {owner}"
         );
-    }
-
-    /// A free of a slot whose span carries another cache's tag.
-    #[inline]
-    fn explicit_free_other(
-        &self,
-        rec: &CacheRec,
-        side: &Side,
-        entry: Entry,
-        p: NonNull<u8>,
-        class: u8,
-    ) {
-        if class_size(class) > COMBINE_UP_TO || self.modes.any() {
-            return self.explicit_give(side, entry, p, class);
-        }
-        self.check_entry(side, entry, p, class);
-        let i = Self::slot(entry, p);
-        let (index, w, bit) = (entry.span(), (i / 64) as u32, 1u64 << (i % 64));
-        let age = rec.wc_age.get() + 1;
-        rec.wc_age.set(age);
-        if age >= WC_AGE {
-            self.flush_combined(rec);
-            rec.wc_age.set(1);
-        }
-        // A multiplication spreads the spans, which are numbered in the order of their making.
-        let at = (index.wrapping_mul(8).wrapping_add(w)).wrapping_mul(0x9e37_79b1) >> 25;
-        let wc = &rec.wc[at as usize % WC];
-        // ORDER: Relaxed, all — one writer, this cache; statistics read them.
-        let (held, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
-        if held == index && wc.word.get() == w {
-            if bits & bit != 0 {
-                self.double_free(self.spans.get(index), i);
-            }
-            wc.bits.store(bits | bit, Relaxed); // ORDER: Relaxed — as above.
-            return;
-        }
-        wc.span.store(index, Relaxed); // ORDER: Relaxed — as above.
-        wc.bits.store(bit, Relaxed); // ORDER: Relaxed — as above.
-        let word = wc.word.replace(w) as usize;
-        if held != 0 {
-            self.give(self.spans.get(held), word, bits, true);
-        }
-    }
-
-    /// Empties the write-combining buffer.
-    pub(crate) fn flush_combined(&self, rec: &CacheRec) {
-        if rec.wc_age.replace(0) == 0 {
-            return;
-        }
-        for wc in &rec.wc {
-            // ORDER: Relaxed, all — one writer, this cache.
-            let (span, bits) = (wc.span.load(Relaxed), wc.bits.load(Relaxed));
-            if span != 0 {
-                wc.span.store(0, Relaxed);
-                wc.bits.store(0, Relaxed);
-                self.give(self.spans.get(span), wc.word.get() as usize, bits, true);
-            }
-        }
     }
 }

@@ -33,7 +33,7 @@ impl<B: Backend> Inner<B> {
         if rec.kind.get() != Kind::Explicit {
             return Err(MemError::os(MemOp::Order, 0, 0));
         }
-        self.flush_combined(rec);
+        self.flush_combined_class(rec, c);
         let mag = &rec.mags[c.index()];
         let held = mag.span.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
         if held != 0 {
@@ -119,6 +119,7 @@ impl<B: Backend> Inner<B> {
 
     /// A new span for the cache, of a length that its own history gives.
     fn explicit_span(&self, rec: &CacheRec, c: SpanClass) -> Result<&Span, MemError> {
+        self.flush_combined(rec);
         let made = &rec.made[usize::from(c.class())];
         let pages = span_pages(c.class(), made.get());
         let n = pages * PAGE / c.size();

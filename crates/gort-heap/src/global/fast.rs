@@ -5,6 +5,7 @@
 
 use super::{slow, word};
 use crate::class::{FINE, MAX_SMALL, PAGE_SHIFT};
+use crate::entry::Entry;
 use crate::record::{CacheRec, Mag, WATCHED, add};
 use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -115,10 +116,20 @@ pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
 /// The record's table is that of the process's heap, which it is as soon as there is any block.
 #[inline(always)]
 pub(super) unsafe fn entry(p: *mut u8, rec: &CacheRec) -> u32 {
+    // SAFETY: SPARSE-1 — by contract.
+    unsafe { whole_entry(p, rec) }.0 as u32
+}
+
+/// The entry of a block's page.
+///
+/// # Safety
+/// As [`entry`].
+#[inline(always)]
+pub(super) unsafe fn whole_entry(p: *mut u8, rec: &CacheRec) -> Entry {
     // SAFETY: SPARSE-1 — entries of the whole address range can be read.
     let entry = unsafe { &*rec.table.get().wrapping_add(p as usize >> PAGE_SHIFT) };
     // ORDER: Relaxed — the block came from there, so the entry is as old as the block; what is compared is a number.
-    entry.load(Relaxed) as u32
+    Entry(entry.load(Relaxed))
 }
 
 /// Puts a slot into the array of the magazine at `place`, if its page's entry says that it belongs there.

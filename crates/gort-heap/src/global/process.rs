@@ -172,6 +172,7 @@ impl Lease {
         let lent = usize::from(core::ptr::eq(word, word::DEAD.record()));
         if lent == 0 {
             rec.process.set(true);
+            rec.joins.set(!inner.modes.any());
             // First the word: the C library may allocate to remember the mark.
             word::set(NonNull::from(rec));
             PROCESS.end.mark(core::ptr::from_ref(rec).expose_provenance());

@@ -5,7 +5,7 @@ use super::{background, fast};
 use crate::class::{FINE, MAG_STRIDE, MAX_SMALL, SpanClass, class_for, class_size};
 use crate::config::Kind;
 use crate::entry::Entry;
-use crate::explicit::{class_of_layout, span_class};
+use crate::explicit::{class_of_layout, join, span_class};
 use crate::inner::Inner;
 use crate::profile::push_sampling;
 use core::alloc::Layout;
@@ -95,9 +95,9 @@ pub(super) fn twice(p: *mut u8) -> ! {
 /// `p` came from here for this layout.
 #[inline(never)]
 pub(super) unsafe fn free(p: *mut u8, size: usize, align: usize) {
-    let Some(l) = layout(size, align) else { return };
+    debug_assert!(align <= 8);
     // SAFETY: GLOBAL-3 — by contract.
-    unsafe { free_class(p, class_of_layout(l)) }
+    unsafe { free_class(p, class_for(size)) }
 }
 
 /// The same for a block of a known class, 0 = large.
@@ -113,7 +113,17 @@ pub(super) unsafe fn free_class(p: *mut u8, class: u8) {
         if pushed {
             return;
         }
+        return free_with_lease(p, class);
     }
+    // SAFETY: GLOBAL-3 — by contract there is a block, so there is a heap.
+    let entry = unsafe { fast::whole_entry(p.as_ptr(), rec) };
+    if !join(rec, entry, p, class) {
+        free_with_lease(p, class);
+    }
+}
+
+#[inline(never)]
+fn free_with_lease(p: NonNull<u8>, class: u8) {
     let Some(lease) = Lease::take() else { return };
     let inner = lease.inner();
     let entry = entry_of(inner, p.as_ptr() as usize);
