@@ -4,8 +4,6 @@
 //! pinning takes one from the pool, a safepoint lets it take over the published order, dropping the guard
 //! gives it back. Allocation is in the next file.
 
-use core::cell::Cell;
-use core::marker::PhantomData;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
 
@@ -29,9 +27,8 @@ type Hint = ThreadWord<3>;
 /// that may block. A guard may move to another thread, and a task may hold several.
 #[must_use = "the guard is given back when it is dropped"]
 pub struct Mutator {
+    /// A pointer, so the guard is not `Sync`: the cache behind it belongs to one thread at a time.
     ctx: NonNull<Context>,
-    /// The cache behind it belongs to one thread at a time: not `Sync`.
-    alone: PhantomData<Cell<()>>,
 }
 
 // SAFETY: CTX-1 — all of the context is reached through its one guard; nothing in it is tied to a thread.
@@ -59,7 +56,7 @@ impl Mutator {
                 Some(ctx) => ctx,
                 None => s.new_context(shared)?,
             };
-            let guard = Self { ctx, alone: PhantomData };
+            let guard = Self { ctx };
             let now = s.g.look_again();
             if !now.mode().holds() || s.coordinator.is_closing() {
                 break (guard, now);
