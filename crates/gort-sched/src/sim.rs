@@ -180,13 +180,14 @@ pub fn at(what: &'static str) {
     }
 }
 
-/// As [`at`], where unwinding would do harm: in destructors.
+/// As [`at`], where unwinding would do harm: in destructors. Where a value is at hand that has to be
+/// dropped, it is also cheaper.
 #[doc(hidden)]
 #[inline(always)]
 pub fn at_drop(what: &'static str) {
     // ORDER: Relaxed — as in `at`.
     if SIMULATIONS.load(Relaxed) != 0 {
-        engine::pass(what, false);
+        engine::pass_quietly(what.as_ptr(), what.len());
     }
 }
 
@@ -196,6 +197,13 @@ pub fn at_drop(what: &'static str) {
 pub fn draw() -> Option<u64> {
     // ORDER: Relaxed — as in `at`.
     if SIMULATIONS.load(Relaxed) == 0 { None } else { engine::draw() }
+}
+
+/// Whether the process has a simulation.
+#[inline(always)]
+pub(crate) fn is_going_on() -> bool {
+    // ORDER: Relaxed — as in `at`.
+    SIMULATIONS.load(Relaxed) != 0
 }
 
 /// Whether the calling goroutine is simulated.

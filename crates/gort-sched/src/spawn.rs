@@ -172,7 +172,7 @@ impl Scheduler {
             }
         }
         let handle = JoinHandle::new(handle);
-        crate::sim::at("spawn");
+        crate::sim::at_drop("spawn");
         Ok(handle)
     }
 

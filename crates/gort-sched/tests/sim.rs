@@ -170,6 +170,18 @@ fn who_polls_comes_to_an_end() {
     }
 }
 
+/// Who only spawns passes no point at which it could unwind: it is cut off where it stands.
+#[test]
+fn who_spawns_without_end_is_cut_off() {
+    let report = sim::run(&Config { max_steps: 1_000, ..Config::default() }, || {
+        loop {
+            drop(go(|| ()));
+        }
+    });
+    assert_eq!(report.outcome, Outcome::StepLimit { steps: 1_001 });
+    assert!(report.stuck);
+}
+
 /// A race of two read-modify-writes is found, and its seed repeats it.
 #[test]
 fn an_exploration_finds_a_lost_update() {

@@ -442,9 +442,10 @@ pub(super) fn pass(what: &'static str, may_unwind: bool) {
     if !free || park::panicking() {
         return;
     }
-    if !sim.is_stopping() {
+    if !sim.is_stopping() || (!may_unwind && sim.has_had_enough()) {
         let (m, inside) = handoff::enter();
-        if sim.preempt(m, g, what) {
+        // Who has had his time to end, and cannot unwind here, is left where he is.
+        if sim.is_stopping() || sim.preempt(m, g, what) {
             // SAFETY: G-OWN, P-OWN — the running goroutine, inside.
             unsafe {
                 (*g).state.step(GState::Running, GState::Runnable);
@@ -456,6 +457,15 @@ pub(super) fn pass(what: &'static str, may_unwind: bool) {
     if may_unwind && sim.is_stopping() {
         park::unwind();
     }
+}
+
+/// A point that never unwinds, and says so to the compiler by its calling convention.
+#[cold]
+#[inline(never)]
+pub(super) extern "C" fn pass_quietly(word: *const u8, len: usize) {
+    // SAFETY: SIM-2 — the one caller takes a static text apart.
+    let what = unsafe { core::str::from_utf8_unchecked(core::slice::from_raw_parts(word, len)) };
+    pass(what, false);
 }
 
 /// A number from the policy.

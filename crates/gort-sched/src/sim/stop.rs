@@ -74,6 +74,12 @@ impl Sim {
         state.phase != Phase::Stopping || state.steps - state.stopped_at < STOP_STEPS
     }
 
+    /// A goroutine that should end passes a point where it cannot: whether it does so for too long.
+    pub(super) fn has_had_enough(&self) -> bool {
+        self.state.borrow_mut().steps += 1;
+        !self.is_patient()
+    }
+
     /// Nobody can run while all should end: ends their waits again, and lets time pass. `false`: it
     /// does not help.
     pub(super) fn push_out(&self, s: &Scheduler, p: &P) -> bool {
