@@ -145,6 +145,55 @@ fn sockets_pass_through() {
     assert_eq!(report.outcome, Outcome::Ok, "{}", report.log());
 }
 
+/// Readers see no half of a write, a barrier lets all go together; a read lock that becomes a write lock
+/// by hand is found.
+#[test]
+fn locks_for_readers_and_barriers() {
+    use gort::sync::{Barrier, RwLock};
+    all(
+        || {
+            let (pair, barrier) = (Arc::new(RwLock::new((0, 0))), Arc::new(Barrier::new(3)));
+            let parts: Vec<_> = (0..3)
+                .map(|n| {
+                    let (pair, barrier) = (Arc::clone(&pair), Arc::clone(&barrier));
+                    go(move || {
+                        {
+                            let mut pair = pair.write().unwrap();
+                            pair.0 += n;
+                            sim::point();
+                            pair.1 += n;
+                        }
+                        let seen = *pair.read().unwrap();
+                        assert_eq!(seen.0, seen.1);
+                        let leads = barrier.wait().is_leader();
+                        assert_eq!(*pair.read().unwrap(), (3, 3));
+                        leads
+                    })
+                })
+                .collect();
+            assert_eq!(parts.into_iter().map(|p| p.join().unwrap()).filter(|&l| l).count(), 1);
+        },
+        Outcome::is_ok,
+    );
+    let upgrade = || {
+        let n = Arc::new(RwLock::new(0));
+        let parts: Vec<_> = (0..2)
+            .map(|_| {
+                let n = Arc::clone(&n);
+                go(move || {
+                    let old = *n.read().unwrap();
+                    *n.write().unwrap() = old + 1;
+                })
+            })
+            .collect();
+        parts.into_iter().for_each(|p| p.join().unwrap());
+        if *n.read().unwrap() != 2 {
+            std::panic::resume_unwind(Box::new("lost"));
+        }
+    };
+    assert!(sim::search(&Config::default(), 1000, upgrade).is_err());
+}
+
 /// A whole day of a program: heartbeats, time-outs, retries.
 #[test]
 fn a_day_in_a_moment() {

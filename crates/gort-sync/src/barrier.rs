@@ -55,6 +55,7 @@ impl Barrier {
 
     /// Waits until all have come.
     pub fn wait(&self) -> BarrierWaitResult {
+        gort_sched::sim::at("wait");
         // No user code runs under the mutex: only a shutdown unwinds there, with the state intact.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let round = state.round;

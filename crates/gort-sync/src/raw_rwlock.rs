@@ -107,6 +107,7 @@ impl RawRwLock {
     /// Unlocks a reader.
     #[inline]
     pub(crate) fn unlock_read(&self) {
+        gort_sched::sim::at_drop("unlock");
         // ORDER: Release ⇒ the next writer: our reads are over.
         let before = self.word.fetch_sub(READER, Ordering::Release);
         if before == READER | QUEUED {
@@ -118,6 +119,7 @@ impl RawRwLock {
     /// Unlocks the writer.
     #[inline]
     pub(crate) fn unlock_write(&self) {
+        gort_sched::sim::at_drop("unlock");
         // ORDER: Release ⇒ the next holder: our data.
         if self.word.fetch_sub(WRITER, Ordering::Release) & QUEUED != 0 {
             self.serve();
@@ -126,6 +128,7 @@ impl RawRwLock {
 
     /// The writer becomes a reader; others may read from now on.
     pub(crate) fn downgrade(&self) {
+        gort_sched::sim::at_drop("downgrade");
         // ORDER: Release ⇒ other readers: our data.
         if self.word.fetch_add(READER - WRITER, Ordering::Release) & QUEUED != 0 {
             self.serve();

@@ -91,6 +91,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If a writer has panicked; the guard is in the error.
     #[inline]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
+        gort_sched::sim::at("read");
         self.raw.read();
         judge(self.reader(), self.is_poisoned())
     }
@@ -101,6 +102,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If a writer has panicked; the guard is in the error.
     #[inline]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
+        gort_sched::sim::at("write");
         self.raw.write();
         judge(self.writer(), self.is_poisoned())
     }
@@ -111,6 +113,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If somebody does, or a writer has panicked; the guard is in the latter error.
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        gort_sched::sim::at("try_read");
         if !self.raw.try_read() {
             gort_sched::checkpoint();
             return Err(TryLockError::WouldBlock);
@@ -124,6 +127,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If somebody does, or a writer has panicked; the guard is in the latter error.
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        gort_sched::sim::at("try_write");
         if !self.raw.try_write() {
             gort_sched::checkpoint();
             return Err(TryLockError::WouldBlock);
