@@ -34,10 +34,11 @@ impl Injector {
         self.len.load(Relaxed)
     }
 
-    /// Whether there is nothing; for WAKE-1 exact after a fence.
+    /// Whether there is nothing. WAKE-1: a goroutine is counted before it is pushed, so who has missed it
+    /// after a fence will be seen by the pusher, who looks after one.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.begun.is_empty() && self.fresh.is_empty()
+        self.len() == 0
     }
 
     /// Appends a goroutine.

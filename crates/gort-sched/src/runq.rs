@@ -117,14 +117,14 @@ impl<T, const N: usize> RunQueue<T, N> {
         }
     }
 
-    /// Owner: the item that the `after`-th `pop` from now would take; a thief may be faster.
+    /// Owner: the items that the next two calls of `pop` would take; a thief may be faster.
     #[inline]
-    pub(crate) fn peek(&self, after: u32) -> Option<*mut T> {
+    pub(crate) fn peek_two(&self) -> Option<[*mut T; 2]> {
         // ORDER: Relaxed — a hint.
         let (head, tail) = (self.head.0.load(Relaxed), self.tail.0.load(Relaxed));
-        // ORDER: Relaxed — the owner wrote the slot itself.
-        (tail.wrapping_sub(head).cast_signed() > after.cast_signed())
-            .then(|| self.slot(head.wrapping_add(after)).load(Relaxed))
+        // ORDER: Relaxed — the owner wrote the slots itself.
+        let item = |i: u32| self.slot(head.wrapping_add(i)).load(Relaxed);
+        (tail.wrapping_sub(head).cast_signed() > 1).then(|| [item(0), item(1)])
     }
 
     /// Moves about half of this queue (n - n/2) to `to`, whose owner calls; returns one of the

@@ -239,14 +239,12 @@ pub(crate) fn pick_queued(m: &M, p: &P) -> *mut G {
 #[inline]
 fn pop(p: &P) -> *mut G {
     let g = p.runq.pop().unwrap_or(null_mut());
-    if let Some(second) = p.runq.peek(1) {
+    if let Some([first, second]) = p.runq.peek_two() {
         prefetch(second);
-        if let Some(first) = p.runq.peek(0) {
-            // SAFETY: G-MEM — whoever has it, the record lives.
-            let sp = unsafe { (*first).sp.get() };
-            prefetch(core::ptr::without_provenance::<u8>(sp));
-            prefetch(core::ptr::without_provenance::<u8>(sp + 64));
-        }
+        // SAFETY: G-MEM — whoever has it, the record lives.
+        let sp = unsafe { (*first).sp.get() };
+        prefetch(core::ptr::without_provenance::<u8>(sp));
+        prefetch(core::ptr::without_provenance::<u8>(sp.wrapping_add(64)));
     }
     g
 }
