@@ -75,14 +75,29 @@ fn nothing_is_lost_under_load() {
     }
 }
 
-/// PROCS-1: timers of a processor that goes are kept.
+/// PROCS-1: timers of a processor that goes are kept. Each goroutine has one to itself when it goes to
+/// sleep, as all of them compute until the last has come.
 #[test]
 fn timers_move() {
     run_with(config(4, true), || {
-        let all: Vec<_> = (0..200u64)
-            .map(|n| go(move || thread::sleep(Duration::from_millis(5 + n % 20))))
+        let here = Arc::new(AtomicU64::new(0));
+        let all: Vec<_> = (0..3u64)
+            .map(|_| {
+                let here = Arc::clone(&here);
+                go(move || {
+                    here.fetch_add(1, Relaxed);
+                    while here.load(Relaxed) < 4 {
+                        core::hint::spin_loop();
+                    }
+                    thread::sleep(Duration::from_millis(30));
+                })
+            })
             .collect();
-        thread::sleep(Duration::from_millis(2));
+        here.fetch_add(1, Relaxed);
+        while here.load(Relaxed) < 4 {
+            core::hint::spin_loop();
+        }
+        thread::sleep(Duration::from_millis(5));
         assert_eq!(set_procs(1), Ok(4));
         all.into_iter().for_each(|g| g.join().unwrap());
     });
