@@ -28,6 +28,7 @@
 //! [`stages`] → [`env`](mod@env) → [`args`] → [`init_tasks`] → `wire` → [`runtime`] → [`exit`] → [`report`](mod@report) → [`sim`]
 
 pub mod args;
+mod clock;
 pub mod env;
 mod error;
 pub mod exit;
@@ -43,7 +44,7 @@ mod wire;
 pub use error::BootError;
 pub use exit::at_exit;
 pub use options::Options;
-pub use report::{Report, Row, report};
+pub use report::{Report, Row, Step, report};
 pub use runtime::{Builder, Handle, Runtime, main, run, try_run};
 pub use stages::Boot;
 

@@ -5,7 +5,7 @@ use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 
 static RANK: Rank = Rank { layer: layer::BOOT, n: 4, name: "boot.report" };
-static LAST: Lock<Report> = Lock::new(&RANK, Report { rows: Vec::new() });
+static LAST: Lock<Report> = Lock::new(&RANK, Report { rows: Vec::new(), steps: Vec::new() });
 
 /// One stage, as it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +24,34 @@ pub struct Row {
     pub calls: u64,
 }
 
+/// One step of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Number of the stage.
+    pub stage: u8,
+    /// What was done.
+    pub name: &'static str,
+    /// Wall time in nanoseconds, part of the stage's.
+    pub ns: u64,
+}
+
 /// All stages of the last boot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     rows: Vec<Row>,
+    steps: Vec<Step>,
 }
 
 impl Report {
     /// The stages so far, in order.
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// The steps of MallocInit, in order: how the heap came into being. Fewer where the process's allocator or an earlier boot
+    /// has made it.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// Wall time of all stages together, in nanoseconds.
@@ -60,6 +78,9 @@ impl fmt::Display for Report {
                 r.committed,
                 r.calls
             )?;
+            for step in self.steps.iter().filter(|step| step.stage == r.number) {
+                writeln!(f, "      - {:<20} {:>6.1}", step.name, step.ns as f64 / 1e3)?;
+            }
         }
         writeln!(f, "    {:<12} {:>10.1}", "total", self.total_ns() as f64 / 1e3)
     }
@@ -72,9 +93,13 @@ pub fn report() -> Report {
 
 /// Starts a new report.
 pub(crate) fn begin() {
-    LAST.lock().rows.clear();
+    *LAST.lock() = Report::default();
 }
 
 pub(crate) fn add(row: Row) {
     LAST.lock().rows.push(row);
+}
+
+pub(crate) fn add_step(step: Step) {
+    LAST.lock().steps.push(step);
 }

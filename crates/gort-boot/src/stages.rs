@@ -35,49 +35,18 @@
 //! `exit`.
 
 use crate::args::Args;
+use crate::clock::{self, Clock};
 use crate::env::Env;
 use crate::error::BootError;
 use crate::init_tasks::{self, InitTask};
 use crate::options::Options;
-use crate::report::{self, Row};
+use crate::report;
 use crate::wire;
 use gort_sched::{HelperThread, JoinHandle, Scheduler};
 use gort_stack::StackPool;
-use gort_sys::{SysBytes, clock, mem, thread};
+use gort_sys::thread;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Measures one stage.
-struct Clock {
-    number: u8,
-    name: &'static str,
-    start: u64,
-    before: (SysBytes, u64),
-}
-
-impl Clock {
-    fn start(number: u8, name: &'static str) -> Self {
-        let before = (mem::total(), mem::calls());
-        Self { number, name, start: clock::nanos(), before }
-    }
-
-    fn stop(self) {
-        let ns = clock::nanos() - self.start;
-        let (was, calls) = self.before;
-        let now = mem::total();
-        let grown = |a: u64, b: u64| b.saturating_sub(a);
-        let all = |t: &SysBytes| t.reserved + t.mapped + t.released;
-        report::add(Row {
-            number: self.number,
-            name: self.name,
-            ns,
-            reserved: grown(all(&was), all(&now)),
-            committed: grown(was.mapped, now.mapped),
-            calls: mem::calls() - calls,
-        });
-        tracing::debug!(stage = self.name, ns, "boot");
-    }
-}
 
 /// Declares the token of a stage.
 macro_rules! token {
@@ -453,7 +422,14 @@ fn gort_boot_stack_init(ready: EnvReady) -> Result<StacksReady, BootError> {
 #[inline(never)]
 fn gort_boot_malloc_init(ready: StacksReady) -> Result<HeapReady, BootError> {
     let clock = Clock::start(7, "MallocInit");
+    clock::steps_begin();
+    gort_heap::process_heap_in_steps(clock::step)?;
     wire::make_collector(&ready.options, &ready.env)?;
+    clock::step("collector");
+    // The first context, with its cache: it is there before there is a processor.
+    drop(gort_gc::default_collector()?.pin());
+    clock::step("cache 0");
+    clock::steps_end(7);
     clock.stop();
     let StacksReady { options, cpus, env, stacks } = ready;
     Ok(HeapReady { options, cpus, env, stacks })

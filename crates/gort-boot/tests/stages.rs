@@ -23,6 +23,18 @@ const STAGES: [&str; 17] = [
     "Exit",
 ];
 
+/// How the heap comes into being, the first time.
+const MALLOC_INIT: [&str; 8] = [
+    "self-checks",
+    "heap lock",
+    "pools",
+    "central lists",
+    "page allocator",
+    "arena hints",
+    "collector",
+    "cache 0",
+];
+
 #[test]
 fn the_report_is_the_documented_order() {
     for round in 0..3 {
@@ -53,6 +65,10 @@ fn the_report_is_the_documented_order() {
         assert!(report.rows().iter().zip(1..).all(|(r, n)| r.number == n));
         assert!(report.total_ns() <= took, "{} of {took} ns", report.total_ns());
         if round == 0 {
+            let steps: Vec<&str> = report.steps().iter().map(|step| step.name).collect();
+            assert_eq!(steps, MALLOC_INIT);
+            let parts: u64 = report.steps().iter().map(|step| step.ns).sum();
+            assert!(parts <= report.rows()[6].ns, "{report}");
             let heap = &report.rows()[6];
             assert!(heap.reserved > 0 && heap.calls > 0, "{report}");
         }

@@ -74,7 +74,13 @@ pub struct HeapConfig {
     pub huge: Huge,
     /// Calls upward.
     pub hooks: Hooks,
+    /// Told the name of each step of the heap's making when it is done: `self-checks`, `heap lock`, `pools`,
+    /// `central lists`; and for each side `page allocator`, `arena hints`.
+    pub step: fn(&'static str),
 }
+
+/// Tells nobody.
+pub(crate) fn no_step(_: &'static str) {}
 
 impl Default for HeapConfig {
     fn default() -> Self {
@@ -86,6 +92,7 @@ impl Default for HeapConfig {
             release: Release::DontNeed,
             huge: Huge::System,
             hooks: Hooks::IDLE,
+            step: no_step,
         }
     }
 }
@@ -117,6 +124,7 @@ impl HeapConfig {
             release: Release::DontNeed,
             huge: Huge::System,
             hooks: Hooks::IDLE,
+            step: no_step,
         }
     }
 
@@ -129,5 +137,6 @@ impl HeapConfig {
         release: Release::DontNeed,
         huge: Huge::System,
         hooks: Hooks::IDLE,
+        step: no_step,
     };
 }

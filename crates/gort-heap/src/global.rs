@@ -31,7 +31,7 @@ pub mod sized;
 mod slow;
 mod word;
 
-pub use process::process_heap;
+pub use process::{process_heap, process_heap_in_steps};
 
 use crate::class::CLASSES;
 use crate::config::Kind;
@@ -88,7 +88,7 @@ impl GortAlloc {
     /// they next miss. `GORT_MEMPROFILE_RATE` in the environment asks from the first allocation on. The profile is read
     /// through [`Heap::for_each_sample`].
     pub fn set_profile_rate(bytes: u64) {
-        if let Ok(heap) = process::PROCESS.make() {
+        if let Ok(heap) = process_heap() {
             heap.set_profile_rate(bytes);
         }
     }

@@ -1,7 +1,10 @@
 //! What the handle [`Heap`](crate::Heap) points to. It never moves: caches keep its address (H-14).
 
 mod pool;
+mod pools;
 mod supply;
+
+pub use pools::PoolInfo;
 
 pub(crate) use pool::Pool;
 
@@ -89,17 +92,6 @@ pub(crate) const fn kind_index(kind: Kind) -> usize {
     }
 }
 
-impl Collected {
-    fn new<B: Backend>(
-        backend: &B,
-        range_shift: u32,
-        hooks: Hooks,
-        huge: Huge,
-    ) -> Result<Self, MemError> {
-        Ok(Self { side: Side::new(backend, range_shift, true)?.with_huge(huge), hooks })
-    }
-}
-
 impl<B: Backend> Inner<B> {
     /// Makes a heap in memory of its own.
     pub(crate) fn create(backend: B, cfg: HeapConfig) -> Result<NonNull<Self>, MemError> {
@@ -110,6 +102,7 @@ impl<B: Backend> Inner<B> {
         if let Err(what) = tables {
             gort_sys::fatal!("HEAP-5", "{what}");
         }
+        (cfg.step)("self-checks");
         let stat = Stats::default();
         let own_stat = SysStat::new();
         let page = backend.page_size();
@@ -123,31 +116,19 @@ impl<B: Backend> Inner<B> {
             undo(&backend, 0);
             return Err(e);
         }
-        let made = SpanTable::new(&backend, cfg.max_spans, &stat.spans).and_then(|mut spans| {
-            let gc = if cfg.gc_range_shift == 0 {
-                Ok(OnceLock::new())
-            } else {
-                Collected::new(&backend, cfg.gc_range_shift, cfg.hooks, cfg.huge)
-                    .map(OnceLock::from)
-            };
-            let pools =
-                FixAlloc::new(None, true).and_then(|a| Ok((a, FixAlloc::new(None, false)?)));
-            match (gc, pools) {
-                (Ok(gc), Ok(pools)) => Ok((spans, gc, pools)),
-                (gc, pools) => {
-                    // SAFETY: SPARSE-1 — nobody knows the table.
-                    unsafe { spans.release(&backend, &stat.spans) };
-                    Err(gc.err().or(pools.err()).unwrap_or(MemError::os(MemOp::Order, 0, 0)))
-                }
-            }
+        (cfg.step)("heap lock");
+        let pools = FixAlloc::new(None, true).and_then(|a| Ok((a, FixAlloc::new(None, false)?)));
+        let made = pools.and_then(|(records, specials)| {
+            Ok((SpanTable::new(&backend, cfg.max_spans, &stat.spans)?, records, specials))
         });
-        let (spans, gc, (records, specials)) = match made {
+        let (spans, records, specials) = match made {
             Ok(made) => made,
             Err(e) => {
                 undo(&backend, own.len);
                 return Err(e);
             }
         };
+        (cfg.step)("pools");
         let this = own.base.cast::<Self>();
         let value = Self {
             refs: AtomicUsize::new(1),
@@ -155,7 +136,7 @@ impl<B: Backend> Inner<B> {
             own,
             own_stat,
             stat,
-            gc,
+            gc: OnceLock::new(),
             explicit: OnceLock::new(),
             spans,
             central_gc: [const { Central::new() }; SPAN_CLASSES],
@@ -176,6 +157,16 @@ impl<B: Backend> Inner<B> {
         };
         // SAFETY: H-14 — mapped above, large enough, aligned to a page, and nobody else knows it.
         unsafe { this.write(value) };
+        (cfg.step)("central lists");
+        if cfg.gc_range_shift != 0 {
+            // SAFETY: H-14 — written just now.
+            let inner = unsafe { this.as_ref() };
+            if let Err(e) = inner.open_collector(cfg.gc_range_shift, cfg.hooks) {
+                // SAFETY: H-14 — nobody else knows it.
+                unsafe { Self::destroy(this) };
+                return Err(e);
+            }
+        }
         Ok(this)
     }
 
@@ -242,7 +233,7 @@ impl<B: Backend> Inner<B> {
         if self.gc.get().is_some() {
             return Err(MemError::os(MemOp::Order, 0, 0));
         }
-        let gc = Collected::new(self.backend(), range_shift, hooks, self.cfg.huge)?;
+        let gc = Collected { side: self.make_side(range_shift, true)?, hooks };
         // Nobody else sets it: the lock is held, and it was empty.
         let _ = self.gc.set(gc);
         Ok(())
@@ -260,9 +251,15 @@ impl<B: Backend> Inner<B> {
         if let Some(side) = self.side(kind) {
             return Ok(side);
         }
-        let side = Side::new(self.backend(), self.cfg.explicit_range_shift, false)?
-            .with_huge(self.cfg.huge);
+        let side = self.make_side(self.cfg.explicit_range_shift, false)?;
         Ok(self.explicit.get_or_init(|| side))
+    }
+
+    fn make_side(&self, range_shift: u32, marks: bool) -> Result<Side, MemError> {
+        let side = Side::new(self.backend(), range_shift, marks)?.with_huge(self.cfg.huge);
+        (self.cfg.step)("page allocator");
+        (self.cfg.step)("arena hints");
+        Ok(side)
     }
 
     /// How free pages go back.

@@ -5,7 +5,7 @@
 
 use super::settings::Settings;
 use super::{exit, fork, word};
-use crate::config::{HeapConfig, Kind};
+use crate::config::{HeapConfig, Kind, no_step};
 use crate::heap::Heap;
 use crate::inner::Inner;
 use crate::record::CacheRec;
@@ -57,8 +57,12 @@ impl Process {
         Some(unsafe { (*self.heap.get()).assume_init_ref() })
     }
 
-    /// The heap; the first caller makes it, others wait for it.
-    pub(crate) fn make(&'static self) -> Result<&'static Heap<Linux>, MemError> {
+    /// The heap; the first caller makes it, with the side that it needs, others wait for it.
+    pub(crate) fn make(
+        &'static self,
+        side: Option<Kind>,
+        step: fn(&'static str),
+    ) -> Result<&'static Heap<Linux>, MemError> {
         loop {
             if let Some(heap) = self.get() {
                 return Ok(heap);
@@ -68,7 +72,7 @@ impl Process {
                 futex::wait(&self.state, MAKING, None);
                 continue;
             }
-            let made = self.fill();
+            let made = self.fill(side, step);
             // ORDER: Release ⇒ `get`: the heap.
             self.state.store(if made.is_ok() { READY } else { 0 }, Release);
             futex::wake(&self.state, u32::MAX >> 1);
@@ -76,7 +80,7 @@ impl Process {
         }
     }
 
-    fn fill(&'static self) -> Result<(), MemError> {
+    fn fill(&'static self, side: Option<Kind>, step: fn(&'static str)) -> Result<(), MemError> {
         let limit = address_space_limit();
         let settings = Settings::of_process();
         let mut result = Err(MemError::os(gort_sys::MemOp::Order, 0, 0));
@@ -91,13 +95,12 @@ impl Process {
                 max_spans,
                 release: settings.release,
                 huge: settings.huge,
+                step,
                 ..HeapConfig::default()
             };
             result = Heap::with(Linux, config).and_then(|heap| {
-                let table = heap.inner().open_side(Kind::Explicit)?.table();
-                for of in [&word::NONE, &word::DEAD] {
-                    of.record().table.set(table);
-                }
+                // Now, because smaller tables can be tried now.
+                side.map(|kind| heap.inner().open_side(kind)).transpose()?;
                 let asked = settings.modes;
                 if asked.quarantine != 0 {
                     let inner = heap.inner();
@@ -130,7 +133,15 @@ impl Process {
 /// # Errors
 /// Its tables cannot be had, however small.
 pub fn process_heap() -> Result<&'static Heap<Linux>, MemError> {
-    PROCESS.make()
+    PROCESS.make(None, no_step)
+}
+
+/// The same; `step` hears what is done if the heap is made by this call ([`HeapConfig::step`]).
+///
+/// # Errors
+/// As [`process_heap`].
+pub fn process_heap_in_steps(step: fn(&'static str)) -> Result<&'static Heap<Linux>, MemError> {
+    PROCESS.make(None, step)
 }
 
 /// The right to use a record, and its heap. Ends with the value.
@@ -161,9 +172,10 @@ impl Lease {
     #[cold]
     #[inline(never)]
     fn open(word: &'static CacheRec) -> Option<Lease> {
-        let heap = PROCESS.make().ok()?;
+        let heap = PROCESS.make(Some(Kind::Explicit), no_step).ok()?;
         let inner = heap.inner();
         let side = inner.open_side(Kind::Explicit).ok()?;
+        word::publish(inner, side);
         let rec = inner.open_record(Kind::Explicit).ok()?;
         // SAFETY: H-14 — records live as long as their heap, and that is the process's.
         let rec: &'static CacheRec = unsafe { rec.as_ref() };

@@ -4,14 +4,17 @@
 //! address over a switch to another thread (TLS-1). It has a place of its own because of its first value: not null but
 //! [`NONE`], a record in which every fast path misses. So they need not ask whether the thread has a cache.
 
+use crate::inner::Inner;
 use crate::record::CacheRec;
+use crate::side::Side;
 use core::ptr::NonNull;
+use gort_sys::Backend;
 
 /// A record in a static.
 #[repr(transparent)]
 pub(crate) struct Static(CacheRec);
 
-// SAFETY: GLOBAL-2 — nobody writes to it but `set_table`, once, before any block exists.
+// SAFETY: GLOBAL-2 — nobody writes to it but `publish`, once, before any block exists.
 unsafe impl Sync for Static {}
 
 /// Of a thread that has no cache yet.
@@ -22,6 +25,17 @@ pub(crate) static DEAD: Static = Static(CacheRec::none());
 impl Static {
     pub(crate) fn record(&'static self) -> &'static CacheRec {
         &self.0
+    }
+}
+
+/// Lets the two statics find the entries of pages. Before the first block exists: a free that looks there meanwhile is one
+/// of something that is no block.
+pub(crate) fn publish<B: Backend>(inner: &Inner<B>, side: &Side) {
+    let _setup = inner.setup.lock();
+    if NONE.record().table.get().is_null() {
+        for of in [&NONE, &DEAD] {
+            of.record().table.set(side.table());
+        }
     }
 }
 
