@@ -12,6 +12,8 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
 use gort_sys::lock::Lock;
 use gort_sys::{Backend, MemError, MemOp, PageRange, SysStat};
 
+/// log2 of the range of explicit owners where their tables cannot cover the whole address space: 256 GiB.
+const RANGE: u32 = 38;
 /// Bytes of the smallest side in a small box: 64 KiB.
 const LEAST_BOX: usize = 64 << 10;
 
@@ -27,13 +29,19 @@ fn growth<B: Backend>(b: &B) -> usize {
 impl Side {
     /// A side of `1 << shift` bytes; smaller if the system refuses, but not below an arena. `marks`: with the collector's tables.
     pub(crate) fn new<B: Backend>(b: &B, shift: u32, marks: bool) -> Result<Self, MemError> {
+        let mut shift = shift;
         if shift >= ALL && !marks {
-            return Self::with_range(b, None, ALL, false, SideStat::default());
+            match Self::with_range(b, None, ALL, false, SideStat::default()) {
+                Ok(side) => return Ok(side),
+                Err(e) if b.bound().is_some() => return Err(e),
+                // Tables over the whole address space cannot be had here (an emulator, a limit): a range with smaller ones.
+                Err(_) => shift = RANGE,
+            }
         }
         if let Some(bytes) = b.bound() {
             return Self::in_box(b, bytes, shift, marks);
         }
-        let mut shift = shift.clamp(ARENA_SHIFT, 46);
+        shift = shift.clamp(ARENA_SHIFT, 46);
         loop {
             let stat = SideStat::default();
             let hint = FIRST_HINT.next_multiple_of(1 << shift);

@@ -21,6 +21,8 @@ pub(crate) struct Buf<T> {
     spare: Option<VecDeque<T>>,
     /// Messages in `head` from which on the row is used.
     most: usize,
+    /// Messages; more than `head` has when some are in the row.
+    len: usize,
 }
 
 impl<T> Buf<T> {
@@ -30,31 +32,24 @@ impl<T> Buf<T> {
             usize::MAX => (VecDeque::new(), BLOCK),
             cap => (VecDeque::with_capacity(cap), usize::MAX),
         };
-        Self { head, row: VecDeque::new(), spare: None, most }
+        Self { head, row: VecDeque::new(), spare: None, most, len: 0 }
     }
 
     /// Messages in it.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.head.len() + self.in_row()
-    }
-
-    #[inline]
-    fn in_row(&self) -> usize {
-        match self.row.back() {
-            None => 0,
-            Some(last) => (self.row.len() - 1) * BLOCK + last.len(),
-        }
+        self.len
     }
 
     /// Appends `value`.
     #[inline]
     pub(super) fn push(&mut self, value: T) {
-        if self.row.is_empty() && self.head.len() < self.most {
+        if self.head.len() == self.len && self.len < self.most {
             self.head.push_back(value);
         } else {
             self.push_to_row(value);
         }
+        self.len += 1;
     }
 
     #[inline(never)]
@@ -72,11 +67,12 @@ impl<T> Buf<T> {
     /// Takes the oldest.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
-        let value = self.head.pop_front();
-        if self.head.is_empty() && !self.row.is_empty() {
+        let value = self.head.pop_front()?;
+        self.len -= 1;
+        if self.head.is_empty() && self.len != 0 {
             self.next_block();
         }
-        value
+        Some(value)
     }
 
     #[inline(never)]
@@ -92,7 +88,7 @@ impl<T> Buf<T> {
     /// Everything, in a buffer of its own; this one is empty and has no memory.
     pub(super) fn take(&mut self) -> Self {
         let most = self.most;
-        let empty = Self { head: VecDeque::new(), row: VecDeque::new(), spare: None, most };
+        let empty = Self { head: VecDeque::new(), row: VecDeque::new(), spare: None, most, len: 0 };
         core::mem::replace(self, empty)
     }
 }
