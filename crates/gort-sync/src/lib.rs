@@ -102,6 +102,7 @@ pub use time::{sleep, sleep_until};
 pub use waitgroup::WaitGroup;
 
 use crate::waiter::{Queue, Waiter};
+use core::cell::Cell;
 use core::mem;
 use gort_sched::park::{SHUTDOWN, TIMEOUT, Ticket, WaitReason};
 use gort_sys::atomic::{AtomicU64, Ordering};
@@ -149,16 +150,35 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// A seed that no other call gets.
+/// A seed that no other call gets (on this thread; others begin elsewhere).
 fn random() -> u64 {
     if let Some(n) = gort_sched::sim::draw() {
         return n;
     }
-    static SEED: AtomicU64 = AtomicU64::new(0x5851_f42d_4c95_7f2d);
-    // ORDER: Relaxed — only that every caller gets a number of its own.
-    let n = SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    let n = next_seed();
     // Neighbours shall look unrelated (the finalizer of splitmix64).
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)
+}
+
+/// A function of its own, so that the address of the thread's word is not remembered over a park.
+#[inline(never)]
+fn next_seed() -> u64 {
+    static THREADS: AtomicU64 = AtomicU64::new(0);
+    std::thread_local! {
+        static SEED: Cell<u64> = const { Cell::new(0) };
+    }
+    SEED.try_with(|seed| {
+        let mut now = seed.get();
+        if now == 0 {
+            // ORDER: Relaxed — only that every thread gets a number of its own.
+            now = (2 * THREADS.fetch_add(1, Ordering::Relaxed) + 1)
+                .wrapping_mul(0x5851_f42d_4c95_7f2d);
+        }
+        let next = now.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        seed.set(if next == 0 { 1 } else { next });
+        now
+    })
+    .unwrap_or(1)
 }

@@ -234,8 +234,6 @@ impl<T> Chan<T> {
 
 /// A channel as a select sees it: without the type of its values.
 pub(crate) trait AnyChan {
-    /// The part without type.
-    fn base(&self) -> &Base;
     /// The room that a value needs.
     fn layout(&self) -> Layout;
     /// [`Chan::take`], without the type.
@@ -248,10 +246,6 @@ pub(crate) trait AnyChan {
 }
 
 impl<T> AnyChan for Chan<T> {
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
     fn layout(&self) -> Layout {
         Layout::new::<T>()
     }

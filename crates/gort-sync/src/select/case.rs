@@ -17,7 +17,11 @@ use std::sync::Arc;
 
 /// One operation of a select. Made by `select!` and [`Select`](crate::Select).
 #[derive(Clone, Copy)]
-pub struct Case<'a>(pub(super) What<'a>);
+pub struct Case<'a> {
+    what: What<'a>,
+    /// What has to be locked to try it.
+    base: Option<&'a Base>,
+}
 
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
@@ -33,7 +37,7 @@ pub(super) enum What<'a> {
 
 impl fmt::Debug for Case<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.what {
             What::Recv(_) => "Case(recv)",
             What::Send(_) => "Case(send)",
             What::Clock(_) => "Case(clock)",
@@ -63,21 +67,21 @@ pub(super) enum Tried<'a> {
 impl<'a> Case<'a> {
     /// Receiving from `r`.
     pub fn recv<T>(r: &'a Receiver<T>) -> Self {
-        Self(match r.flavor() {
-            Flavor::Chan(chan) => What::Recv(&**chan),
-            Flavor::Clock(clock) => What::Clock(&**clock),
-            Flavor::Never => What::Never,
-        })
+        match r.flavor() {
+            Flavor::Chan(chan) => Self { what: What::Recv(&**chan), base: Some(&chan.base) },
+            Flavor::Clock(clock) => Self { what: What::Clock(&**clock), base: None },
+            Flavor::Never => Self { what: What::Never, base: None },
+        }
     }
 
     /// Sending into `s`.
     pub fn send<T>(s: &'a Sender<T>) -> Self {
-        Self(What::Send(s.any()))
+        Self { what: What::Send(s.any()), base: Some(&s.chan().base) }
     }
 
     /// Which handle this is, for a check that the right one completes it.
     pub(super) fn address(&self) -> *const () {
-        match self.0 {
+        match self.what {
             What::Recv(chan) | What::Send(chan) => ptr::from_ref(chan).cast(),
             What::Clock(clock) => ptr::from_ref(clock).cast(),
             What::Never => ptr::null(),
@@ -86,7 +90,7 @@ impl<'a> Case<'a> {
 
     /// The room that a received value needs.
     pub(super) fn layout(&self) -> Layout {
-        match self.0 {
+        match self.what {
             What::Recv(chan) => chan.layout(),
             What::Clock(clock) => clock.layout(),
             What::Send(_) | What::Never => Layout::new::<()>(),
@@ -94,37 +98,37 @@ impl<'a> Case<'a> {
     }
 
     /// What has to be locked to try it.
+    #[inline]
     pub(super) fn base(&self) -> Option<&'a Base> {
-        match self.0 {
-            What::Recv(chan) | What::Send(chan) => Some(chan.base()),
-            What::Clock(_) | What::Never => None,
-        }
+        self.base
     }
 
     /// Where to wait for it.
+    #[inline]
     pub(super) fn queue(&self) -> Option<&'a Queue> {
-        match self.0 {
-            What::Recv(chan) => Some(&chan.base().recvq),
-            What::Send(chan) => Some(&chan.base().sendq),
-            What::Clock(_) | What::Never => None,
-        }
+        self.base.map(|base| if self.sends() { &base.sendq } else { &base.recvq })
+    }
+
+    #[inline]
+    fn sends(&self) -> bool {
+        matches!(self.what, What::Send(_))
     }
 
     /// When it becomes ready by itself.
     pub(super) fn due(&self) -> u64 {
-        match self.0 {
+        match self.what {
             What::Clock(clock) => clock.due_any(),
             _ => NEVER,
         }
     }
 
     /// Whether trying is likely to be in vain; without the lock.
+    #[inline]
     pub(super) fn looks_stuck(&self) -> bool {
-        match self.0 {
-            What::Recv(chan) => chan.base().looks_empty(),
-            What::Send(chan) => chan.base().looks_full(),
-            What::Clock(_) => false,
-            What::Never => true,
+        match self.base {
+            Some(base) if self.sends() => base.looks_full(),
+            Some(base) => base.looks_empty(),
+            None => matches!(self.what, What::Never),
         }
     }
 
@@ -139,7 +143,7 @@ impl<'a> Case<'a> {
         outcome: &Cell<Outcome>,
         wakes: &WakeList,
     ) -> Tried<'a> {
-        match self.0 {
+        match self.what {
             What::Recv(chan) => {
                 // SAFETY: CHAN-LOCK and the landing are the caller's promise.
                 match unsafe { chan.take_any(landing.room(), outcome, wakes) } {
@@ -151,7 +155,7 @@ impl<'a> Case<'a> {
             }
             What::Send(chan) => {
                 // SAFETY: CHAN-LOCK is the caller's promise; the prize redeems the grant.
-                match unsafe { chan.base().grant(wakes) } {
+                match unsafe { self.locked().grant(wakes) } {
                     Some(grant) => Tried::Won(Prize::Grant(chan, grant)),
                     None => Tried::NotReady,
                 }
@@ -172,19 +176,27 @@ impl<'a> Case<'a> {
     /// # Safety
     /// CHAN-LOCK: the lock of `base` is held.
     pub(super) unsafe fn is_ready(&self) -> bool {
-        match self.0 {
+        match self.what {
             // SAFETY: CHAN-LOCK is the caller's promise.
-            What::Recv(chan) => unsafe { chan.base().is_ready(false) },
+            What::Recv(_) => unsafe { self.locked().is_ready(false) },
             // SAFETY: CHAN-LOCK is the caller's promise.
-            What::Send(chan) => unsafe { chan.base().is_ready(true) },
+            What::Send(_) => unsafe { self.locked().is_ready(true) },
             What::Clock(clock) => clock.due_any() <= gort_sys::clock::nanos(),
             What::Never => false,
         }
     }
 
+    /// The base of a channel's case.
+    fn locked(&self) -> &'a Base {
+        match self.base {
+            Some(base) => base,
+            None => unreachable!("a channel's case has its base"),
+        }
+    }
+
     /// How this case waits: a receive for its value, a send with a promise.
     pub(super) fn kind(&self) -> Kind {
-        match self.0 {
+        match self.what {
             What::Send(_) => Kind::Promise,
             _ => Kind::Value,
         }
@@ -192,7 +204,7 @@ impl<'a> Case<'a> {
 
     /// What is won when a promise was kept.
     pub(super) fn met(&self) -> Prize<'a> {
-        match self.0 {
+        match self.what {
             What::Recv(_) => Prize::Value,
             _ => Prize::Nothing,
         }
@@ -200,7 +212,7 @@ impl<'a> Case<'a> {
 
     /// What was won by the waiter `w` of this case; `None`: start again.
     pub(super) fn prize(&self, w: &Waiter) -> Option<Prize<'a>> {
-        match (self.0, w.outcome.get()) {
+        match (self.what, w.outcome.get()) {
             (What::Recv(_), Outcome::Done) => Some(Prize::Value),
             (What::Recv(_), Outcome::Closed) => Some(Prize::Nothing),
             (What::Send(chan), Outcome::Room) => Some(Prize::Grant(chan, Grant::Room)),

@@ -191,6 +191,7 @@ impl Limit {
 }
 
 /// Runs a select and packs what it has won.
+#[inline]
 pub(super) fn choose<'a>(
     cases: &[Case<'a>],
     biased: bool,

@@ -58,15 +58,12 @@ pub(super) fn run<'a>(
     limit: Limit,
     goal: Goal<'_>,
 ) -> Option<Won<'a>> {
-    let n = cases.len();
-    if n <= FEW {
-        let (mut order, mut locks) = ([0; FEW], [None; FEW]);
-        let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending) };
-        run.go(biased, limit, &mut order[..n], &mut locks[..n])
-    } else {
-        let (mut order, mut locks) = (vec![0; n], vec![None; n]);
-        let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending) };
-        run.go(biased, limit, &mut order, &mut locks)
+    let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending) };
+    match cases.len() {
+        0..=2 => run.with_room::<2>(biased, limit),
+        3..=4 => run.with_room::<4>(biased, limit),
+        5..=FEW => run.with_room::<FEW>(biased, limit),
+        n => run.go::<0>(biased, limit, &mut vec![0; n], &mut vec![None; n]),
     }
 }
 
@@ -87,7 +84,16 @@ enum Round<'a> {
 }
 
 impl<'a> Run<'_, 'a, '_> {
-    fn go(
+    /// Runs with room for `N` cases on the stack.
+    fn with_room<const N: usize>(&self, biased: bool, limit: Limit) -> Option<Won<'a>> {
+        let (mut order, mut locks) = ([0; N], [None; N]);
+        let n = self.cases.len();
+        self.go::<N>(biased, limit, &mut order[..n], &mut locks[..n])
+    }
+
+    /// `N` is the number of places that are on the stack; 0 if there are more cases than `FEW`.
+    #[inline]
+    fn go<const N: usize>(
         &self,
         biased: bool,
         mut limit: Limit,
@@ -107,7 +113,7 @@ impl<'a> Run<'_, 'a, '_> {
             if let Round::NotReady = round
                 && (limit != Limit::Now || self.cases.len() > 1)
             {
-                round = self.all_at_once(order, locks, limit);
+                round = self.all_at_once::<N>(order, locks, limit);
             }
             match round {
                 Round::Won(won) => return Some(won),
@@ -126,6 +132,7 @@ impl<'a> Run<'_, 'a, '_> {
     }
 
     /// Step 1.
+    #[inline]
     fn one_by_one(&self, order: &[usize]) -> Round<'a> {
         for &i in order {
             let case = self.cases[i];
@@ -152,7 +159,8 @@ impl<'a> Run<'_, 'a, '_> {
     }
 
     /// Steps 2 to 4. `NotReady` only if the limit is `Now`.
-    fn all_at_once(
+    #[inline]
+    fn all_at_once<const N: usize>(
         &self,
         order: &[usize],
         locks: &mut [Option<&'a Base>],
@@ -162,7 +170,7 @@ impl<'a> Run<'_, 'a, '_> {
         for (place, case) in locks.iter_mut().zip(self.cases) {
             *place = case.base();
         }
-        locks.sort_unstable_by_key(|base| base.map_or(0, address));
+        sort(locks);
         acquire(locks);
         for &i in order {
             // SAFETY: CHAN-LOCK — all are taken.
@@ -182,8 +190,8 @@ impl<'a> Run<'_, 'a, '_> {
         }
         let ticket = Ticket::open();
         let place = |i: usize| self.place(i, ticket);
-        if self.cases.len() <= FEW {
-            let places: [Waiter; FEW] = array::from_fn(place);
+        if N > 0 {
+            let places: [Waiter; N] = array::from_fn(place);
             self.wait(order, &places, ticket, locks, wakes, limit)
         } else {
             let places: Vec<Waiter> = (0..self.cases.len()).map(place).collect();
@@ -328,6 +336,23 @@ fn release(locks: &[Option<&Base>]) {
         if address(base) != last {
             base.lock.release();
             last = address(base);
+        }
+    }
+}
+
+/// By address. Few are the rule, so by insertion.
+#[inline]
+fn sort(locks: &mut [Option<&Base>]) {
+    let key = |base: &Option<&Base>| base.map_or(0, address);
+    if locks.len() > FEW {
+        locks.sort_unstable_by_key(key);
+        return;
+    }
+    for i in 1..locks.len() {
+        let mut at = i;
+        while at > 0 && key(&locks[at - 1]) > key(&locks[at]) {
+            locks.swap(at - 1, at);
+            at -= 1;
         }
     }
 }

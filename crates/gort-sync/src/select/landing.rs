@@ -26,6 +26,7 @@ pub(super) struct Landing {
 
 impl Landing {
     /// Room for what any of `cases` may bring.
+    #[inline]
     pub(super) fn for_cases(cases: &[Case<'_>]) -> Self {
         let (mut size, mut align) = (0, 1);
         for case in cases {
@@ -53,12 +54,14 @@ impl Landing {
     }
 
     /// The room. Good until the landing moves (if the room is in place) or ends.
+    #[inline]
     pub(super) fn room(&self) -> *mut () {
         if self.heap.is_null() { self.place.0.get().cast() } else { self.heap.cast() }
     }
 }
 
 impl Drop for Landing {
+    #[inline]
     fn drop(&mut self) {
         if !self.heap.is_null() {
             // SAFETY: LAND-1 — allocated in `for_cases` with this layout, and freed here only.

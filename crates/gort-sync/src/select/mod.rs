@@ -23,17 +23,20 @@ pub mod macro_support {
     use core::time::Duration;
 
     /// Waits until an operation is possible.
+    #[inline]
     pub fn select<'a>(cases: &[Case<'a>], biased: bool) -> SelectedOperation<'a> {
         choose(cases, biased, Limit::Never, |at| at)
             .unwrap_or_else(|| unreachable!("no limit, no end"))
     }
 
     /// Does not wait.
+    #[inline]
     pub fn try_select<'a>(cases: &[Case<'a>], biased: bool) -> Option<SelectedOperation<'a>> {
         choose(cases, biased, Limit::Now, |at| at)
     }
 
     /// Waits for at most `timeout`.
+    #[inline]
     pub fn select_timeout<'a>(
         cases: &[Case<'a>],
         timeout: Duration,

@@ -28,6 +28,7 @@ pub struct SelectedOperation<'a> {
 }
 
 impl<'a> SelectedOperation<'a> {
+    #[inline]
     pub(super) fn new(
         index: usize,
         address: *const (),
@@ -38,6 +39,7 @@ impl<'a> SelectedOperation<'a> {
     }
 
     /// Which operation it is: the number that [`Select`](crate::Select) gave it.
+    #[inline]
     pub fn index(&self) -> usize {
         self.index
     }
@@ -49,6 +51,7 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If `s` does not send into the selected channel.
+    #[inline]
     pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
         let same = self.address == ptr::from_ref(s.chan()).cast();
         assert!(
@@ -74,6 +77,7 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If `r` does not receive from the selected channel.
+    #[inline]
     pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
         let same = self.address == address_of_receiver(r);
         assert!(
@@ -130,7 +134,19 @@ fn let_down(peer: Peer) {
 }
 
 impl Drop for SelectedOperation<'_> {
+    #[inline]
     fn drop(&mut self) {
+        if self.prize.is_some() {
+            self.abandon();
+        }
+    }
+}
+
+impl SelectedOperation<'_> {
+    /// Dropped without being completed.
+    #[cold]
+    #[inline(never)]
+    fn abandon(&mut self) {
         match self.prize.take() {
             None => return,
             Some(Prize::Grant(chan, Grant::Room)) => chan.give_up_room(),
