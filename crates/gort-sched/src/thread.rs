@@ -192,10 +192,11 @@ pub fn deadline_after(timeout: Duration) -> u64 {
     clock::nanos().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Lets other goroutines run; a plain thread yields to the system.
+/// Lets other goroutines run; a plain thread yields to the system. Inside [`no_park`] it does nothing.
 #[inline]
 pub fn yield_now() {
     match current_g() {
+        Some(g) if g.no_park.get() != 0 => {}
         Some(_) => schedule::yield_now(),
         None => gort_sys::thread::yield_os(),
     }

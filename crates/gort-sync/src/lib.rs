@@ -1,5 +1,6 @@
 //! What goroutines use to talk and to wait for each other: channels, `select!`, [`Mutex`], [`RwLock`],
-//! [`Condvar`], [`Barrier`], [`WaitGroup`], [`Semaphore`], [`sleep`]; and a [`Map`] that many read.
+//! [`Condvar`], [`Barrier`], [`WaitGroup`], [`Semaphore`], [`sleep`], [`Timer`],
+//! [`context`]; and a [`Map`] that many read.
 //!
 //! Channels have the interface of crossbeam-channel 0.5, locks that of `std::sync`. Whoever has
 //! to wait parks: a goroutine gives its processor to another, a plain thread sleeps. One channel
@@ -61,11 +62,12 @@
 //!
 //! # Read in this order
 //! `waiter` → `chan/base` → `chan/steps` → `chan/ops` → `select/engine` → `select/operation` →
-//! `raw_mutex` → `raw_rwlock` → `map` (`map/node` → `map/pin` → `map/root`) → the rest
+//! `raw_mutex` → `raw_rwlock` → `chan/clockwork` → `chan/until` → [`context`] → `map` (`map/node` → `map/pin` → `map/root`) → the rest
 
 mod barrier;
 mod chan;
 mod condvar;
+pub mod context;
 mod lazy;
 mod map;
 pub mod mpsc;
@@ -78,6 +80,7 @@ mod rwlock;
 mod select;
 mod semaphore;
 mod time;
+mod timer;
 mod waiter;
 mod waitgroup;
 
@@ -99,6 +102,7 @@ pub use select::{Select, SelectedOperation};
 pub use semaphore::Semaphore;
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 pub use time::{sleep, sleep_until};
+pub use timer::{Ticker, Timer};
 pub use waitgroup::WaitGroup;
 
 use crate::waiter::{Queue, Waiter};

@@ -14,6 +14,6 @@ pub(crate) static SEMAPHORE: Rank = Rank { layer: layer::SYNC, n: 4, name: "sync
 /// A once's queue.
 pub(crate) static ONCE: Rank = Rank { layer: layer::SYNC, n: 5, name: "sync.once" };
 /// A reader-writer lock's queue.
-pub(crate) static RWLOCK: Rank = Rank { layer: layer::SYNC, n: 6, name: "sync.rwlock" };
+pub(crate) static RWLOCK: Rank = Rank { layer: layer::SYNC, n: 7, name: "sync.rwlock" };
 /// A channel.
 pub(crate) static CHAN: Rank = Rank { layer: layer::SYNC, n: 8, name: "sync.chan" };

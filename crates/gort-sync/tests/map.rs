@@ -11,6 +11,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Lets what was retired be dropped, as far as nobody is pinned for long.
 fn drain() {
@@ -259,11 +261,30 @@ fn map_a_panic_of_drop() {
 }
 
 #[test]
+fn map_nobody_is_switched_out_while_pinned() {
+    gort_sched::testing::run(1, || {
+        let map: Map<u64, u64> = Map::new();
+        map.set(1, 1);
+        let ran = Arc::new(AtomicBool::new(false));
+        let other = Arc::clone(&ran);
+        let task = gort_sched::go(move || other.store(true, Ordering::SeqCst));
+        map.with(&1, |_| {
+            gort_sched::thread::yield_now();
+            gort_sync::sleep_until(std::time::Instant::now());
+            assert!(!ran.load(Ordering::SeqCst));
+        });
+        gort_sched::thread::yield_now();
+        assert!(ran.load(Ordering::SeqCst));
+        task.join().unwrap();
+    });
+}
+
+#[test]
 fn map_nobody_parks_while_pinned() {
     gort_sched::testing::run(1, || {
         let map: Map<u64, u64> = Map::new();
         map.set(1, 1);
-        let parks = || gort_sync::sleep(std::time::Duration::from_micros(1));
+        let parks = || gort_sync::sleep(std::time::Duration::from_millis(1));
         assert!(catch_unwind(AssertUnwindSafe(|| map.with(&1, |_| parks()))).is_err());
         let made = map.get_or_insert_with(2, || {
             parks();

@@ -83,6 +83,11 @@ pub mod sync {
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 }
 
+/// Deadlines, cancellation and values for a tree of tasks: Go's `context`.
+pub mod context {
+    pub use gort_sync::context::{Cancel, Cause, Context, ContextError};
+}
+
 /// Sockets with the interface of [`std::net`].
 pub mod net {
     pub use gort_net::{
@@ -198,6 +203,7 @@ pub mod sim {
 /// The runtime's clock.
 pub mod time {
     /// [`std::time::Instant::now`]; inside a simulation, the virtual time.
+    pub use gort_sync::{Ticker, Timer};
     pub use gort_sys::clock::now;
 }
 

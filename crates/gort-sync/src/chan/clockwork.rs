@@ -5,8 +5,10 @@
 //! no timer runs for a clock on which nobody waits, and nothing has to be stopped when the last
 //! receiver goes.
 
+use super::base::Base;
 use crate::time::{NEVER, instant_at, ns_at};
-use crate::{TryRecvError, wait};
+use crate::waiter::{Kind, Waiter, WakeList};
+use crate::{TryRecvError, wait, wait_in};
 use core::alloc::Layout;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
@@ -19,7 +21,9 @@ pub(crate) struct Clockwork<T> {
     /// When the next message is there; `NEVER` after the only one.
     due: AtomicU64,
     /// Nanoseconds between messages; 0 if there is only one.
-    period: u64,
+    period: AtomicU64,
+    /// Those who wait, for a clock that can be set anew; they are told then.
+    crowd: Option<Box<Base>>,
     message: fn(Instant) -> T,
 }
 
@@ -36,14 +40,23 @@ fn following(due: u64, now: u64, period: u64) -> u64 {
 impl Clockwork<Instant> {
     /// One message, at `when`.
     pub(crate) fn once(when: Instant) -> Self {
-        Self { due: AtomicU64::new(ns_at(when)), period: 0, message: |at| at }
+        Self::new(ns_at(when), 0, None)
+    }
+
+    fn new(due: u64, period: u64, crowd: Option<Box<Base>>) -> Self {
+        let (due, period) = (AtomicU64::new(due), AtomicU64::new(period));
+        Self { due, period, crowd, message: |at| at }
+    }
+
+    /// A clock that can be set: as [`every`](Self::every), or with a single message if `period` is 0.
+    pub(crate) fn adjustable(due: u64, period: u64) -> Self {
+        Self::new(due, period, Some(Box::new(Base::new(0))))
     }
 
     /// A message every `period`, the first after one period.
     pub(crate) fn every(period: Duration) -> Self {
         let period = crate::time::ns(period).max(1);
-        let due = AtomicU64::new(clock::nanos().saturating_add(period));
-        Self { due, period, message: |at| at }
+        Self::new(clock::nanos().saturating_add(period), period, None)
     }
 }
 
@@ -64,7 +77,9 @@ impl<T> Clockwork<T> {
         let now = clock::nanos();
         let mut due = self.due();
         while due <= now && due != NEVER {
-            let next = following(due, now, self.period);
+            // ORDER: Relaxed — a beat that is changed meanwhile comes with another due time, and the
+            // exchange fails.
+            let next = following(due, now, self.period.load(Ordering::Relaxed));
             // ORDER: Relaxed — the word is the whole state; the exchange makes the winner unique.
             match self.due.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Ok((self.message)(instant_at(due))),
@@ -82,10 +97,58 @@ impl<T> Clockwork<T> {
             }
             let due = self.due();
             let until = deadline.map_or(due, |d| d.min(due));
-            nap((until != NEVER).then_some(until));
+            match &self.crowd {
+                None => nap((until != NEVER).then_some(until)),
+                Some(crowd) => self.wait_in_crowd(crowd, due, (until != NEVER).then_some(until)),
+            }
             if deadline.is_some_and(|d| d <= clock::nanos()) {
                 return self.try_recv().ok();
             }
+        }
+    }
+}
+
+impl<T> Clockwork<T> {
+    /// Who has to be locked to set the clock, and where to wait for that.
+    #[inline]
+    pub(crate) fn crowd(&self) -> Option<&Base> {
+        self.crowd.as_deref()
+    }
+
+    /// Sets the clock anew and tells those who wait; says when the next message was due before. A message
+    /// that was there is gone: it is nothing but the time.
+    pub(crate) fn set(&self, due: u64, period: Option<u64>) -> u64 {
+        let wakes = WakeList::new();
+        let Some(crowd) = self.crowd() else { return NEVER };
+        crowd.lock.acquire();
+        if let Some(period) = period {
+            // ORDER: Relaxed — as in `try_recv`.
+            self.period.store(period, Ordering::Relaxed);
+        }
+        // ORDER: Relaxed — the word is the whole state; the lock orders it for those who wait.
+        let before = self.due.swap(due, Ordering::Relaxed);
+        // SAFETY: CHAN-LOCK — taken above. They only watch, and are all told.
+        let none = unsafe { crowd.next_receiver(&wakes) };
+        debug_assert!(none.is_none(), "who waits for a clock only watches");
+        crowd.lock.release();
+        wakes.wake();
+        before
+    }
+
+    /// Waits until `until`, or until the clock is set to something else than `due`.
+    fn wait_in_crowd(&self, crowd: &Base, due: u64, until: Option<u64>) {
+        crowd.lock.acquire();
+        if self.due() != due {
+            crowd.lock.release();
+            return;
+        }
+        let w = Waiter::new(Ticket::open(), Kind::Watch, 0, core::ptr::null_mut());
+        // SAFETY: WAIT-1 — the lock is held; WAIT-2 — `w` stays here until popped, or `wait_in` ends.
+        unsafe { crowd.recvq.push(&w) };
+        crowd.lock.release();
+        let code = wait_in(&w, &crowd.recvq, &crowd.lock, WaitReason::ChanReceive, until);
+        if code == SHUTDOWN {
+            park::unwind();
         }
     }
 }

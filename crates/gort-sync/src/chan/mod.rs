@@ -10,6 +10,7 @@ pub(crate) mod ops;
 pub(crate) mod receiver;
 mod sender;
 pub(crate) mod steps;
+pub(crate) mod until;
 
 pub use err::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,

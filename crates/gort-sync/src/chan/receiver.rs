@@ -4,6 +4,7 @@ use super::clockwork::{Clockwork, nap};
 use super::iter::{IntoIter, Iter, TryIter};
 use super::ops::NoValue;
 use super::steps::Chan;
+use super::until::Until;
 use crate::time::{ns_after, ns_at};
 use crate::{RecvError, RecvTimeoutError, TryRecvError};
 use core::fmt;
@@ -27,6 +28,8 @@ pub(crate) enum Flavor<T> {
     Chan(Arc<Chan<T>>),
     /// From the clock.
     Clock(Arc<Clockwork<T>>),
+    /// From nobody, until it closes.
+    Until(Arc<Until<T>>),
     /// From nowhere.
     Never,
 }
@@ -40,7 +43,7 @@ impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Receiver<T> {
     /// A receiver of that flavor; a channel has counted it.
-    pub(super) fn new(flavor: Flavor<T>) -> Self {
+    pub(crate) fn new(flavor: Flavor<T>) -> Self {
         Self { flavor }
     }
 
@@ -66,6 +69,7 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.try_recv(),
             Flavor::Clock(clock) => clock.try_recv(),
+            Flavor::Until(until) => until.try_recv(),
             Flavor::Never => Err(TryRecvError::Empty),
         }
     }
@@ -91,6 +95,7 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.recv(deadline),
             Flavor::Clock(clock) => clock.recv(deadline).ok_or(NoValue::Timeout),
+            Flavor::Until(until) => until.recv(deadline),
             Flavor::Never => {
                 nap(deadline);
                 Err(NoValue::Timeout)
@@ -103,7 +108,7 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.base.len(),
             Flavor::Clock(clock) => clock.len(),
-            Flavor::Never => 0,
+            Flavor::Until(_) | Flavor::Never => 0,
         }
     }
 
@@ -122,7 +127,7 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(chan) => (chan.base.cap != usize::MAX).then_some(chan.base.cap),
             Flavor::Clock(_) => Some(1),
-            Flavor::Never => Some(0),
+            Flavor::Until(_) | Flavor::Never => Some(0),
         }
     }
 
@@ -131,6 +136,7 @@ impl<T> Receiver<T> {
         match (&self.flavor, &other.flavor) {
             (Flavor::Chan(a), Flavor::Chan(b)) => Arc::ptr_eq(a, b),
             (Flavor::Clock(a), Flavor::Clock(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Until(a), Flavor::Until(b)) => Arc::ptr_eq(a, b),
             (Flavor::Never, Flavor::Never) => true,
             _ => false,
         }
@@ -164,6 +170,7 @@ impl<T> Clone for Receiver<T> {
                 Flavor::Chan(Arc::clone(chan))
             }
             Flavor::Clock(clock) => Flavor::Clock(Arc::clone(clock)),
+            Flavor::Until(until) => Flavor::Until(Arc::clone(until)),
             Flavor::Never => Flavor::Never,
         };
         Self { flavor }

@@ -243,6 +243,8 @@ pub(crate) trait AnyChan {
     unsafe fn take_any(&self, dst: *mut (), outcome: &Cell<Outcome>, wakes: &WakeList) -> Taken;
     /// Gives a reserved place up.
     fn give_up_room(&self);
+    /// [`Chan::close`], without the type.
+    fn close_any(&self);
 }
 
 impl<T> AnyChan for Chan<T> {
@@ -253,6 +255,10 @@ impl<T> AnyChan for Chan<T> {
     unsafe fn take_any(&self, dst: *mut (), outcome: &Cell<Outcome>, wakes: &WakeList) -> Taken {
         // SAFETY: CHAN-LOCK and `dst` are the caller's promise.
         unsafe { self.take(dst.cast(), outcome, wakes) }
+    }
+
+    fn close_any(&self) {
+        self.close();
     }
 
     fn give_up_room(&self) {

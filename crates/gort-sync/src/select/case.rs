@@ -21,6 +21,8 @@ pub struct Case<'a> {
     what: What<'a>,
     /// What has to be locked to try it.
     base: Option<&'a Base>,
+    /// When the channel closes by itself; `NEVER` for most.
+    closes: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -68,15 +70,37 @@ impl<'a> Case<'a> {
     /// Receiving from `r`.
     pub fn recv<T>(r: &'a Receiver<T>) -> Self {
         match r.flavor() {
-            Flavor::Chan(chan) => Self { what: What::Recv(&**chan), base: Some(&chan.base) },
-            Flavor::Clock(clock) => Self { what: What::Clock(&**clock), base: None },
-            Flavor::Never => Self { what: What::Never, base: None },
+            Flavor::Chan(chan) => Self::channel(What::Recv(&**chan), &chan.base),
+            Flavor::Clock(clock) => {
+                Self { what: What::Clock(&**clock), base: clock.crowd(), closes: NEVER }
+            }
+            Flavor::Until(until) => {
+                let case = Self::channel(What::Recv(&until.chan), &until.chan.base);
+                Self { closes: until.due, ..case }
+            }
+            Flavor::Never => Self { what: What::Never, base: None, closes: NEVER },
         }
     }
 
     /// Sending into `s`.
     pub fn send<T>(s: &'a Sender<T>) -> Self {
-        Self { what: What::Send(s.any()), base: Some(&s.chan().base) }
+        Self::channel(What::Send(s.any()), &s.chan().base)
+    }
+
+    #[inline]
+    fn channel(what: What<'a>, base: &'a Base) -> Self {
+        Self { what, base: Some(base), closes: NEVER }
+    }
+
+    /// Closes the channel if its time has come. No lock is held.
+    #[inline]
+    pub(super) fn expire(&self) {
+        if self.closes != NEVER
+            && self.closes <= gort_sys::clock::nanos()
+            && let What::Recv(chan) = self.what
+        {
+            chan.close_any();
+        }
     }
 
     /// Which handle this is, for a check that the right one completes it.
@@ -118,17 +142,18 @@ impl<'a> Case<'a> {
     pub(super) fn due(&self) -> u64 {
         match self.what {
             What::Clock(clock) => clock.due_any(),
-            _ => NEVER,
+            _ => self.closes,
         }
     }
 
     /// Whether trying is likely to be in vain; without the lock.
     #[inline]
     pub(super) fn looks_stuck(&self) -> bool {
-        match self.base {
-            Some(base) if self.sends() => base.looks_full(),
-            Some(base) => base.looks_empty(),
-            None => matches!(self.what, What::Never),
+        match self.what {
+            What::Recv(_) => self.locked().looks_empty(),
+            What::Send(_) => self.locked().looks_full(),
+            What::Clock(_) => false,
+            What::Never => true,
         }
     }
 
@@ -198,6 +223,8 @@ impl<'a> Case<'a> {
     pub(super) fn kind(&self) -> Kind {
         match self.what {
             What::Send(_) => Kind::Promise,
+            // Woken when the clock is set anew.
+            What::Clock(_) => Kind::Watch,
             _ => Kind::Value,
         }
     }
@@ -230,6 +257,7 @@ pub(super) fn address_of_receiver<T>(r: &Receiver<T>) -> *const () {
     match r.flavor() {
         Flavor::Chan(chan) => Arc::as_ptr(chan).cast(),
         Flavor::Clock(clock) => Arc::as_ptr(clock).cast(),
+        Flavor::Until(until) => ptr::from_ref(&until.chan).cast(),
         Flavor::Never => ptr::null(),
     }
 }

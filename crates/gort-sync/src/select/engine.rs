@@ -135,7 +135,8 @@ impl<'a> Run<'_, 'a, '_> {
     #[inline]
     fn one_by_one(&self, order: &[usize]) -> Round<'a> {
         for &i in order {
-            let case = self.cases[i];
+            let case = &self.cases[i];
+            case.expire();
             if case.looks_stuck() {
                 continue;
             }
