@@ -68,7 +68,7 @@
 //! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `schedule` → `steal` →
+//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `pick` → `schedule` → `steal` →
 //! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
@@ -89,7 +89,9 @@ mod osthread;
 mod p;
 pub mod park;
 mod parker;
+mod pick;
 mod procs;
+mod ready;
 mod reason;
 mod runq;
 mod schedule;

@@ -9,6 +9,7 @@
 use crate::g::G;
 use crate::handoff;
 use crate::m::{M, Post};
+use crate::ready;
 use crate::reason;
 use crate::schedule;
 use crate::state::GState;
@@ -357,7 +358,7 @@ pub(crate) fn ready(g: *mut G) {
     let sched = unsafe { (*g).sched };
     match handoff::try_enter().or_else(regain) {
         Some((m, inside)) if core::ptr::eq(m.sched, sched) => {
-            schedule::make_ready(m, g);
+            ready::make_ready(m, g);
             drop(inside);
         }
         _ => ready_from_outside(g),
@@ -385,7 +386,7 @@ fn ready_from_outside(g: *mut G) {
     if g_ref.home().is_null() {
         s.inject(g);
     } else {
-        schedule::send_home(s, g);
+        ready::send_home(s, g);
     }
 }
 

@@ -6,7 +6,7 @@
 //! goroutine runs on until it parks or its slice ends. sysmon takes it from a thread that computes.
 
 use crate::p::P;
-use crate::schedule::send_home;
+use crate::ready::send_home;
 use crate::scheduler::{SchedError, Scheduler};
 use core::alloc::Layout;
 use core::ops::Deref;

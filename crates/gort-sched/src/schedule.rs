@@ -1,28 +1,31 @@
 //! The scheduling loop, and how a goroutine that parks goes straight to the next.
 //!
 //! A goroutine that parks looks for its successor itself, in the run-next slot and the local
-//! queue, and switches to it without passing through g0 ([`park`]). Steps that look further run
+//! queue ([`pick`](mod@crate::pick)), and switches to it without passing through g0 ([`park`]). Steps that look further run
 //! on g0, the thread's own stack, in the order of [`find`]. What must not happen before the
 //! parked context is saved is left as a [`Post`] for the side that arrives ([`arrive`]).
 
-use crate::g::{G, prefetch};
+use crate::g::G;
 use crate::handoff;
 use crate::m::{M, Post};
 use crate::p::{P, bump};
+use crate::pick::{pick, pick_queued, take_runnext, timers_wanted};
+use crate::ready::{make_all_ready, make_ready, push_local};
 use crate::scheduler::{EXITING, STOPPING, Scheduler};
 use crate::start;
 use crate::state::GState;
 use core::ptr::{null, null_mut};
-use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use gort_stack::overflow::SignalStack;
 use gort_stack::switch::switch;
 use gort_sys::thread::ThreadWord;
 
 /// Every so many slices the injector comes first, so that it never starves.
-const INJECTOR_TURN: u32 = 61;
+pub(crate) const INJECTOR_TURN: u32 = 61;
 /// A queue of this length needs no goroutines from the timers yet.
-const ENOUGH: u32 = 64;
+pub(crate) const ENOUGH: u32 = 64;
+
 /// Life of a thread that the scheduler made.
 pub(crate) fn thread_main(m: &M) {
     let signal_stack = SignalStack::install();
@@ -102,151 +105,6 @@ fn requeue(m: &M, g: *mut G) {
             m.bound().push(g);
         }
     }
-}
-
-/// Appends to the local queue; what does not fit goes to the injector in one batch.
-#[inline]
-pub(crate) fn push_local(s: &Scheduler, p: &P, g: *mut G) {
-    p.runq.push(g, &mut |g| {
-        // SAFETY: G-OWN — what the ring hands out is the caller's.
-        unsafe { s.injector.push(g) };
-    });
-}
-
-/// A parked goroutine becomes runnable: it will run next on this P, and what was to run next
-/// goes to the queue. The caller's thread is inside and holds a P.
-#[inline]
-pub(crate) fn make_ready(m: &M, g: *mut G) {
-    // SAFETY: G-OWN — the caller won its ticket.
-    unsafe { (*g).state.step(GState::Waiting, GState::Runnable) };
-    // SAFETY: G-OWN — as above.
-    let home = unsafe { (*g).home() };
-    if !home.is_null() {
-        if !core::ptr::eq(home, m) {
-            send_home(m.scheduler(), g);
-            return;
-        }
-        if !m.exclusive.get().is_null() {
-            // A timer that ran on g0 has readied the goroutine that owns this thread.
-            // SAFETY: M-OWN, G-OWN — on this thread, with a goroutine that nobody else has.
-            unsafe { m.bound().push(g) };
-            return;
-        }
-    }
-    run_next(m, g, false);
-}
-
-/// Puts a runnable goroutine into the run-next slot.
-#[inline]
-pub(crate) fn run_next(m: &M, g: *mut G, fresh: bool) {
-    let s = m.scheduler();
-    // SAFETY: P-OWN — the caller's thread is inside and holds a P.
-    let p = unsafe { m.held() };
-    // ORDER: SeqCst — W1 of WAKE-1, and Release ⇒ thieves: the goroutine.
-    let kicked = p.runnext.swap(g, SeqCst);
-    if !kicked.is_null() {
-        // SAFETY: G-OWN — the swap took it out of the slot.
-        unsafe {
-            if (*kicked).home().is_null() {
-                push_local(s, p, kicked);
-            } else {
-                m.bound().push(kicked);
-            }
-        }
-        if s.procs() > 1 {
-            s.wake_after_fence();
-        }
-    } else if fresh {
-        s.wake_one();
-    }
-}
-
-/// Hands a ready goroutine to the thread that it is bound to.
-#[cold]
-pub(crate) fn send_home(s: &Scheduler, g: *mut G) {
-    // SAFETY: G-OWN — the caller owns it until it is posted. SCHED-MEM — Ms live on.
-    let home = unsafe { &*(*g).home() };
-    home.post_to_inbox(g);
-    s.notify_home(home, g);
-}
-
-/// Whether timers are to be run now: while many goroutines wait, theirs would only wait as well.
-#[inline]
-fn timers_wanted(p: &P) -> bool {
-    p.timers.next() != u64::MAX && p.runq.len() < ENOUGH && p.timers.are_due()
-}
-
-/// The successor that can be had without leaving the goroutine's stack, or null.
-#[inline]
-fn pick(m: &M, p: &P) -> *mut G {
-    // ORDER: Relaxed — sysmon's wish is no order.
-    if !m.exclusive.get().is_null() || p.slice_over.load(Relaxed) || timers_wanted(p) {
-        return null_mut();
-    }
-    let next = take_runnext(m, p);
-    if !next.is_null() {
-        return next;
-    }
-    let s = m.scheduler();
-    // g0 begins the slice that the turn belongs to.
-    if (p.tick().wrapping_add(1)).is_multiple_of(INJECTOR_TURN)
-        && (s.has_waiters() || !s.injector.is_empty() || s.net_to_poll().is_some())
-    {
-        return null_mut();
-    }
-    p.begin_slice();
-    pick_queued(m, p)
-}
-
-/// Takes what is to run next, if this thread may run it.
-#[inline]
-pub(crate) fn take_runnext(m: &M, p: &P) -> *mut G {
-    // ORDER: Relaxed — a look; the exchange takes.
-    if p.runnext.load(Relaxed).is_null() {
-        return null_mut();
-    }
-    // ORDER: AcqRel — Acquire ⇐ `run_next`.
-    let g = p.runnext.swap(null_mut(), AcqRel);
-    if g.is_null() {
-        return g;
-    }
-    // SAFETY: G-OWN — the swap took it.
-    let home = unsafe { (*g).home() };
-    if home.is_null() || core::ptr::eq(home, m) {
-        return g;
-    }
-    // The P came from another thread, and with it a goroutine that is bound there.
-    send_home(m.scheduler(), g);
-    null_mut()
-}
-
-/// Takes from the queue and the list of bound goroutines in turn.
-#[inline]
-pub(crate) fn pick_queued(m: &M, p: &P) -> *mut G {
-    // SAFETY: M-OWN — called on this thread.
-    unsafe {
-        if !m.has_bound_work() {
-            return pop(p);
-        }
-        m.take_inbox();
-        let first = if p.tick() & 1 == 0 { m.bound().pop() } else { p.runq.pop() };
-        first.or_else(|| p.runq.pop()).or_else(|| m.bound().pop()).unwrap_or(null_mut())
-    }
-}
-
-/// Takes from the local queue, and fetches what the next two will need: goroutines that slept are in no
-/// cache.
-#[inline]
-fn pop(p: &P) -> *mut G {
-    let g = p.runq.pop().unwrap_or(null_mut());
-    if let Some([first, second]) = p.runq.peek_two() {
-        prefetch(second);
-        // SAFETY: G-MEM — whoever has it, the record lives.
-        let sp = unsafe { (*first).sp.get() };
-        prefetch(core::ptr::without_provenance::<u8>(sp));
-        prefetch(core::ptr::without_provenance::<u8>(sp.wrapping_add(64)));
-    }
-    g
 }
 
 /// Parks the running goroutine: the next one runs, and `post` is done once the context is saved.
@@ -474,33 +332,6 @@ fn poll_net(m: &M, s: &Scheduler, must: bool) -> bool {
     }
     make_all_ready(m, ready);
     true
-}
-
-/// Goroutines that a poll has found become runnable: here, or on the threads that they are bound to.
-/// The thread is inside and holds a P.
-pub(crate) fn make_all_ready(m: &M, mut list: crate::g::GFifo) {
-    let s = m.scheduler();
-    let mut queued = 0;
-    while let Some(g) = list.pop() {
-        // SAFETY: G-OWN, P-OWN, M-OWN — what is in the list belongs to the list; the thread holds
-        // a P, and is its own M's.
-        unsafe {
-            (*g).state.step(GState::Waiting, GState::Runnable);
-            let home = (*g).home();
-            if home.is_null() {
-                push_local(s, m.held(), g);
-                queued += 1;
-            } else if core::ptr::eq(home, m) {
-                m.bound().push(g);
-            } else {
-                send_home(s, g);
-            }
-        }
-    }
-    // The first one runs here.
-    if queued > 1 && s.procs() > 1 {
-        s.wake_after_fence();
-    }
 }
 
 /// Up to `most` goroutines (and no more than a fair share) from the injector: one to run, the

@@ -238,7 +238,7 @@ fn run_here_or_inject(m: &M, s: &Scheduler, ready: GFifo) {
     if m.p.get().is_null() || !m.exclusive.get().is_null() {
         s.inject_ready(ready);
     } else {
-        crate::schedule::make_all_ready(m, ready);
+        crate::ready::make_all_ready(m, ready);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::g::{G, MAIN, MIGRATES, SYSTEM};
 use crate::handoff;
 use crate::join::{self, JoinHandle};
 use crate::m::M;
-use crate::schedule;
+use crate::ready;
 use crate::scheduler::{EXITING, Scheduler};
 use crate::start;
 use crate::state::GState;
@@ -154,7 +154,7 @@ impl Scheduler {
             Some((m, inside)) => {
                 // SAFETY: P-OWN — inside with a P.
                 self.count_spawn(Some(unsafe { m.held() }));
-                schedule::run_next(m, handle.as_ptr(), true);
+                ready::run_next(m, handle.as_ptr(), true);
                 drop(inside);
             }
             None => {
@@ -165,7 +165,7 @@ impl Scheduler {
                 // ORDER: Relaxed — before the beginning there is one thread.
                 if how.main && !self.begun.load(Relaxed) {
                     // Nobody runs yet, so the first P's queue is ours (P-OWN).
-                    schedule::push_local(self, &self.ps[0], handle.as_ptr());
+                    ready::push_local(self, &self.ps[0], handle.as_ptr());
                 } else {
                     self.inject(handle.as_ptr());
                 }

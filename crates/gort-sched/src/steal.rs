@@ -7,7 +7,9 @@
 use crate::g::G;
 use crate::m::M;
 use crate::p::{P, bump};
-use crate::schedule::{from_injector, not_null, send_home, take_runnext};
+use crate::pick::take_runnext;
+use crate::ready::send_home;
+use crate::schedule::{from_injector, not_null};
 use crate::scheduler::Scheduler;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};

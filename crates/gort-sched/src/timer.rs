@@ -218,7 +218,7 @@ pub(crate) fn run(m: &M, timers: &Timers, most: usize) {
         }
         left -= want;
     }
-    crate::schedule::make_all_ready(m, ready);
+    crate::ready::make_all_ready(m, ready);
 }
 
 /// Ends the wait that an entry stands for. A goroutine that is parked is the caller's to run.

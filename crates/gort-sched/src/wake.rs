@@ -22,6 +22,7 @@
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
+use crate::ready;
 use crate::schedule;
 use crate::scheduler::{EXITING, Scheduler};
 use crate::state::GState;
@@ -304,7 +305,7 @@ impl Scheduler {
                 (*g).state.step(GState::Waiting, GState::Runnable);
                 !(*g).home().is_null()
             };
-            if bound { schedule::send_home(self, g) } else { self.inject(g) }
+            if bound { ready::send_home(self, g) } else { self.inject(g) }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::handoff;
 use crate::m::{M, Post};
 use crate::p::P;
 use crate::park;
+use crate::pick;
 use crate::schedule::{self, not_null};
 use crate::scheduler::{EXITING, Scheduler};
 use crate::state::GState;
@@ -362,8 +363,8 @@ pub(super) fn next_timer(p: &P) -> u64 {
 
 /// What the scheduler would run next.
 fn next_in_order(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
-    not_null(schedule::take_runnext(m, p))
-        .or_else(|| not_null(schedule::pick_queued(m, p)))
+    not_null(pick::take_runnext(m, p))
+        .or_else(|| not_null(pick::pick_queued(m, p)))
         .or_else(|| schedule::from_injector(s, p, 1))
 }
 

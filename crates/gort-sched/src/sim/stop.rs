@@ -6,7 +6,7 @@ use crate::deadlock;
 use crate::g::{G, MAIN, SYSTEM};
 use crate::m::M;
 use crate::p::P;
-use crate::schedule;
+use crate::ready;
 use crate::scheduler::{STOPPING, Scheduler};
 use crate::state::GState;
 use crate::thread::is_goexit;
@@ -133,7 +133,7 @@ pub(super) fn from_outside(m: &M, s: &Scheduler, timer: bool) -> bool {
         if let Some(net) = s.net_to_poll() {
             let ready = net.poll_now();
             if !ready.is_empty() {
-                schedule::make_all_ready(m, ready);
+                ready::make_all_ready(m, ready);
                 return true;
             }
         }

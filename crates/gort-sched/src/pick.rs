@@ -1,0 +1,92 @@
+//! The successor of a goroutine that parks, found without leaving its stack: the run-next slot, the local
+//! queue, the list of bound goroutines.
+//!
+//! Whoever has to look further ([`pick`] gives null) goes to g0, where the loop of
+//! [`schedule`](crate::schedule) looks in the documented order.
+
+use crate::g::{G, prefetch};
+use crate::m::M;
+use crate::p::P;
+use crate::ready::send_home;
+use crate::schedule::{ENOUGH, INJECTOR_TURN};
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+/// Whether timers are to be run now: while many goroutines wait, theirs would only wait as well.
+#[inline]
+pub(crate) fn timers_wanted(p: &P) -> bool {
+    p.timers.next() != u64::MAX && p.runq.len() < ENOUGH && p.timers.are_due()
+}
+
+/// The successor that can be had without leaving the goroutine's stack, or null.
+#[inline]
+pub(crate) fn pick(m: &M, p: &P) -> *mut G {
+    // ORDER: Relaxed — sysmon's wish is no order.
+    if !m.exclusive.get().is_null() || p.slice_over.load(Relaxed) || timers_wanted(p) {
+        return null_mut();
+    }
+    let next = take_runnext(m, p);
+    if !next.is_null() {
+        return next;
+    }
+    let s = m.scheduler();
+    // g0 begins the slice that the turn belongs to.
+    if (p.tick().wrapping_add(1)).is_multiple_of(INJECTOR_TURN)
+        && (s.has_waiters() || !s.injector.is_empty() || s.net_to_poll().is_some())
+    {
+        return null_mut();
+    }
+    p.begin_slice();
+    pick_queued(m, p)
+}
+
+/// Takes what is to run next, if this thread may run it.
+#[inline]
+pub(crate) fn take_runnext(m: &M, p: &P) -> *mut G {
+    // ORDER: Relaxed — a look; the exchange takes.
+    if p.runnext.load(Relaxed).is_null() {
+        return null_mut();
+    }
+    // ORDER: AcqRel — Acquire ⇐ `run_next`.
+    let g = p.runnext.swap(null_mut(), AcqRel);
+    if g.is_null() {
+        return g;
+    }
+    // SAFETY: G-OWN — the swap took it.
+    let home = unsafe { (*g).home() };
+    if home.is_null() || core::ptr::eq(home, m) {
+        return g;
+    }
+    // The P came from another thread, and with it a goroutine that is bound there.
+    send_home(m.scheduler(), g);
+    null_mut()
+}
+
+/// Takes from the queue and the list of bound goroutines in turn.
+#[inline]
+pub(crate) fn pick_queued(m: &M, p: &P) -> *mut G {
+    // SAFETY: M-OWN — called on this thread.
+    unsafe {
+        if !m.has_bound_work() {
+            return pop(p);
+        }
+        m.take_inbox();
+        let first = if p.tick() & 1 == 0 { m.bound().pop() } else { p.runq.pop() };
+        first.or_else(|| p.runq.pop()).or_else(|| m.bound().pop()).unwrap_or(null_mut())
+    }
+}
+
+/// Takes from the local queue, and fetches what the next two will need: goroutines that slept are in no
+/// cache.
+#[inline]
+fn pop(p: &P) -> *mut G {
+    let g = p.runq.pop().unwrap_or(null_mut());
+    if let Some([first, second]) = p.runq.peek_two() {
+        prefetch(second);
+        // SAFETY: G-MEM — whoever has it, the record lives.
+        let sp = unsafe { (*first).sp.get() };
+        prefetch(core::ptr::without_provenance::<u8>(sp));
+        prefetch(core::ptr::without_provenance::<u8>(sp.wrapping_add(64)));
+    }
+    g
+}
