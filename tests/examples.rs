@@ -96,3 +96,10 @@ fn traces_have_their_form() {
     let line = err.lines().next().expect("a line");
     assert!(line.starts_with("SCHED ") && line.contains("ms: gomaxprocs=2 idleprocs="), "{line}");
 }
+
+#[test]
+fn websocket_echoes_everything() {
+    let (code, out, err) = run(example("websocket").args(["30", "5"]));
+    let want = "150 messages echoed to 30 clients\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), want, ""));
+}
