@@ -22,7 +22,7 @@
 //!
 //! # How it fits in
 //! The scheduler's sources are the ones that always run. The processor's slice is declared over once
-//! and for all, so every switch passes through `find` on g0, where a simulated thread asks [`engine`]
+//! and for all, so every switch passes through `find` on g0, where a simulated thread asks `engine`
 //! instead of looking further. The clock is [`gort_sys::clock::VirtualClock`]. What is left are the
 //! points ([`point`]) at which a goroutine may be switched out although it could go on: before each
 //! operation that others can see. A point is one test of a word that is 0 where nobody simulates.
