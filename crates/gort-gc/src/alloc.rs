@@ -21,6 +21,7 @@ use crate::error::AllocError;
 use crate::grey::Grey;
 use crate::map::WORD;
 use crate::range::Range;
+use crate::tiny::is_tiny;
 use crate::{Gc, GcSlice, Init, Mutant, Mutator, PointerMap, Pointers, Trace, assist};
 
 /// What the allocator knows of a type at compile time.
@@ -32,6 +33,8 @@ impl<T: Trace> Shape<T> {
     const CLASS: u8 = class_for(size_of::<T>(), align_of::<T>());
     const SPAN: SpanClass = SpanClass::new(Self::CLASS, Self::NOSCAN);
     const SLOT: usize = class_size(Self::CLASS);
+    /// Shares a slot with others.
+    const TINY: bool = is_tiny::<T>(Self::NOSCAN);
     /// The pointers of most types fit the first word of the map.
     const ONE_ROW: bool = {
         let (mut row, mut any) = (1, 0);
@@ -149,6 +152,9 @@ impl Mutator {
     /// A slot for a `T`.
     #[inline(always)]
     fn take<T: Trace>(&self) -> Result<Slot, AllocError> {
+        if Shape::<T>::TINY {
+            return self.take_tiny::<T>();
+        }
         if Shape::<T>::CLASS == 0 {
             return self.take_large(size_of::<T>(), Shape::<T>::NOSCAN);
         }

@@ -164,6 +164,9 @@ impl Mutator {
     /// Runs `f(arg)` once after `object` has died: in the cycle that finds it dead or soon after, on a task of the
     /// collector's host, without a guard. An object may have several cleanups. None runs at the end of the program.
     ///
+    /// An object without pointers and under 16 bytes, but not of 8, shares its slot with others, as in Go: it counts as alive as
+    /// long as one of them is.
+    ///
     /// What `arg` keeps alive stays so until the cleanup ran: a `Root` that leads to the object, however far round,
     /// keeps both for ever.
     ///

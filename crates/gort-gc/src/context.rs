@@ -3,7 +3,7 @@
 //! | member | who touches it |
 //! |---|---|
 //! | `word` | owner and coordinator: the handshake |
-//! | `shades`, `noscan_bytes` | owner writes, coordinator reads after the owner passed |
+//! | `shades`, `noscan_bytes`, `tiny_parts` | owner writes, coordinator reads after the owner passed |
 //! | `pinned_at`, `task` | owner writes, reports read |
 //! | the rest | the owner alone (CTX-1): the guard that pinned it, or the coordinator that serves it |
 //!
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) shades: AtomicU64,
     /// Bytes of objects without pointers that it marked, ever.
     pub(crate) noscan_bytes: AtomicU64,
+    /// Tiny objects that were put into a block beside others, ever.
+    pub(crate) tiny_parts: AtomicU64,
     /// Where the guard was pinned.
     pub(crate) pinned_at: AtomicPtr<Location<'static>>,
     /// The task that pinned it (`Config::pin_checks`).
@@ -49,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) debt: Cell<usize>,
     pub(crate) grey: UnsafeCell<Block>,
     pub(crate) cache: UnsafeCell<Cache>,
+    /// The next byte of the block for tiny objects; null: none is at hand.
+    pub(crate) tiny: Cell<*mut u8>,
     pub(crate) roots: UnsafeCell<SlotList>,
 }
 
@@ -59,6 +63,7 @@ impl Context {
             word: ContextWord::pinned(order.seq()),
             shades: AtomicU64::new(0),
             noscan_bytes: AtomicU64::new(0),
+            tiny_parts: AtomicU64::new(0),
             pinned_at: AtomicPtr::new(ptr::null_mut()),
             task: AtomicU64::new(0),
             range: Cell::new(range),
@@ -69,6 +74,7 @@ impl Context {
             debt: Cell::new(0),
             grey: UnsafeCell::new(Vec::with_capacity(BUFFER)),
             cache: UnsafeCell::new(cache),
+            tiny: Cell::new(ptr::null_mut()),
             roots: UnsafeCell::new(SlotList::new()),
         }
     }
@@ -139,13 +145,14 @@ impl Context {
         }
     }
 
-    /// Takes over an order: the grey buffer is handed over, spans of an older sweep generation go back, the
+    /// Takes over an order: the grey buffer is handed over, the block for tiny objects is let go, spans of an older sweep generation go back, the
     /// mode and with it the barrier's switch change. The caller acknowledges afterwards.
     ///
     /// # Safety
     /// CTX-1, and the owner holds no handle.
     pub(crate) unsafe fn take_over(&self, order: Order) {
         let old = self.order.get();
+        self.drop_tiny();
         // SAFETY: CTX-1, for both.
         unsafe {
             self.publish_grey();
@@ -181,7 +188,7 @@ impl Context {
 
 /// Adds to a counter that the caller alone writes.
 #[inline(always)]
-fn bump(counter: &AtomicU64, by: u64) {
+pub(crate) fn bump(counter: &AtomicU64, by: u64) {
     // ORDER: Relaxed — one writer; the coordinator reads after the owner passed (the acknowledgement
     // publishes it), and a stale first reading only fails a round.
     counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);

@@ -36,6 +36,7 @@
 //! - GC-LIVE   What a live object, a root or a handle names is alive. (The cycle: [`cycle`](self) and its models.)
 //! - GC-BARRIER While the barrier is on, a value is marked before it is stored.
 //! - GC-BLACK  A black object does not name a white one, and every grey one is in a buffer, a block or a stack.
+//! - TINY-1    All parts of a block for tiny objects are made under one order.
 //! - GC-RANGE  An address lies in the collector's range exactly if it is in a span of its objects.
 //! - GC-CYCLE  The phases of a cycle come in order, each once.
 //! - HS-1      After a handshake no context acts in an older mode.
@@ -68,7 +69,7 @@
 //! before the heap's; `gc.dead` is a leaf of the heap's layer, because sweepers take it. None is taken by a fast path.
 //!
 //! # Read in this order
-//! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `mark` → `markers` → `roots` →
+//! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `tiny` → `mark` → `markers` → `roots` →
 //! `coordinator` → `pace` → `limiter` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
 //! `weak`, `cleanup`, `root_cell`
 
@@ -164,6 +165,7 @@ mod slice;
 #[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]
+mod tiny;
 mod trace;
 
 #[cfg(all(test, not(loom)))]

@@ -33,4 +33,6 @@ pub(crate) enum Mutant {
     NoGate,
     /// Weak names of dead objects are not cleared.
     NoClear,
+    /// A context keeps its block for tiny objects over an order.
+    TinyKept,
 }

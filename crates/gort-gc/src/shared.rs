@@ -197,6 +197,7 @@ impl Shared {
             limiter_overflow: Duration::from_nanos(self.pacer.overflow_ns()),
             heap_in_use: heap.gc_in_use,
             committed: heap.committed,
+            tiny_allocs: self.sum(|c| &c.tiny_parts),
             alloc_objects: sum(|c| c.mallocs),
             alloc_bytes: sum(|c| c.alloc_bytes),
             freed_objects: sum(|c| c.frees),

@@ -47,6 +47,8 @@ pub struct Stats {
     pub committed: u64,
     /// Objects allocated, ever.
     pub alloc_objects: u64,
+    /// Tiny objects that share the slot of another, ever; not in [`alloc_objects`](Self::alloc_objects).
+    pub tiny_allocs: u64,
     /// Bytes allocated, ever.
     pub alloc_bytes: u64,
     /// Objects freed, ever.

@@ -163,7 +163,8 @@ fn shard(address: usize) -> usize {
 }
 
 /// A name of an object that does not keep it alive. Clones and copies of it are equal; so are two made of one object, and no
-/// others, also when the object is gone.
+/// others, also when the object is gone. (An object without pointers and under 16 bytes, but not of 8, shares its slot with
+/// others, as in Go: its name may give it as long as one of them lives.)
 ///
 /// ```
 /// use gort_gc::Weak;

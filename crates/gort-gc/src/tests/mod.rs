@@ -3,4 +3,5 @@
 mod nested;
 mod pacing;
 mod simulation;
+mod tiny;
 mod torture;
