@@ -455,3 +455,24 @@ fn heap_and_a_real_stack_meet() {
         assert!(bytes.iter().all(|b| *b == 0xab));
     }
 }
+
+/// However it is asked for, what is given back stays in the region and reads as zero.
+#[test]
+fn what_is_given_back_is_cleared() {
+    let memory = Memory::new(64 * PAGE);
+    let (fixed, st) = (memory.fixed(), SysStat::new());
+    let r = fixed.reserve(8 * PAGE, PAGE, 0, &st).unwrap();
+    assert!(!unsafe { fixed.discard(r, Release::DontNeed) }.zero, "not mapped yet");
+    unsafe { fixed.map(r, &st) }.unwrap();
+    for how in [Release::DontNeed, Release::Free, Release::Hard] {
+        unsafe { r.base.write_bytes(7, r.len) };
+        let part = r.part(PAGE, 2 * PAGE).unwrap();
+        let gone = unsafe { fixed.discard(part, how) };
+        assert_eq!((gone.bytes, gone.zero), (0, true), "{how:?}");
+        let bytes = unsafe { std::slice::from_raw_parts(r.base.as_ptr(), r.len) };
+        let zero = |byte: &u8| *byte == 0;
+        assert!(bytes[PAGE..3 * PAGE].iter().all(zero), "{how:?}");
+        assert!(!bytes[..PAGE].iter().any(zero) && !bytes[3 * PAGE..].iter().any(zero), "{how:?}");
+        assert_eq!(st.bytes().mapped, r.len as u64, "{how:?}: nothing is unmapped");
+    }
+}

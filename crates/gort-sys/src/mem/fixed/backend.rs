@@ -122,6 +122,18 @@ unsafe impl Backend for Fixed {
         Ok(Gone { bytes: 0, zero: true })
     }
 
+    unsafe fn discard(&self, r: PageRange, _: Release) -> Gone {
+        let ready =
+            self.pages_of(r).is_ok_and(|pages| self.book.lock().all(pages, Some(MemState::Ready)));
+        if !ready {
+            return Gone::NOTHING;
+        }
+        // Cleared and no more, however it is asked for: what was released reads as zero here too.
+        // SAFETY: FIXED-1 — Ready pages of the region; by contract nobody uses them.
+        unsafe { r.base.write_bytes(0, r.len) };
+        Gone { bytes: 0, zero: true }
+    }
+
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
         self.step(&mut self.book.lock(), r, MemState::Prepared, MemState::Ready, st)
     }
