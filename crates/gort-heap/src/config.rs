@@ -77,6 +77,39 @@ pub struct HeapConfig {
     /// Told the name of each step of the heap's making when it is done: `self-checks`, `heap lock`, `pools`,
     /// `central lists`; and for each side `page allocator`, `arena hints`.
     pub step: fn(&'static str),
+    /// Whose share of the pages the calling thread takes first ([`Share::of_node`] for the process's heap).
+    pub share: fn() -> Share,
+}
+
+/// A part of a heap's pages: chunks of 4 MiB dealt out among the nodes of a machine whose memory is not equally near to all
+/// processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Number of the share.
+    pub which: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl Share {
+    /// All pages alike.
+    pub const ALL: Share = Share { which: 0, of: 1 };
+
+    /// [`ALL`](Self::ALL).
+    pub fn all() -> Share {
+        Self::ALL
+    }
+
+    /// The share of the node on which the calling thread runs; of all pages where there is one node.
+    pub fn of_node() -> Share {
+        let nodes = gort_sys::numa::topology();
+        if nodes.count() < 2 {
+            return Self::ALL;
+        }
+        let here = gort_sys::numa::current();
+        let which = nodes.nodes().position(|node| node == here).unwrap_or(0) as u32;
+        Share { which, of: nodes.count() }
+    }
 }
 
 /// Tells nobody.
@@ -93,6 +126,7 @@ impl Default for HeapConfig {
             huge: Huge::System,
             hooks: Hooks::IDLE,
             step: no_step,
+            share: Share::all,
         }
     }
 }
@@ -125,6 +159,7 @@ impl HeapConfig {
             huge: Huge::System,
             hooks: Hooks::IDLE,
             step: no_step,
+            share: Share::all,
         }
     }
 
@@ -138,5 +173,6 @@ impl HeapConfig {
         huge: Huge::System,
         hooks: Hooks::IDLE,
         step: no_step,
+        share: Share::all,
     };
 }

@@ -145,7 +145,7 @@ pub fn fuzz_pages(bytes: &[u8]) {
 pub use cache::{Cache, NeedSpan, Slot};
 pub use check::CheckReport;
 pub use class::{SpanClass, class_of, class_size};
-pub use config::{DropFn, HeapConfig, Hooks, Huge, Kind};
+pub use config::{DropFn, HeapConfig, Hooks, Huge, Kind, Share};
 pub use global::{GortAlloc, process_heap, process_heap_in_steps};
 pub use gort_sys::{Backend, Linux, MemError, Release};
 pub use heap::{Heap, Swept};

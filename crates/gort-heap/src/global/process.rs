@@ -5,7 +5,7 @@
 
 use super::settings::Settings;
 use super::{exit, fork, word};
-use crate::config::{HeapConfig, Kind, no_step};
+use crate::config::{HeapConfig, Kind, Share, no_step};
 use crate::heap::Heap;
 use crate::inner::Inner;
 use crate::record::CacheRec;
@@ -96,6 +96,7 @@ impl Process {
                 release: settings.release,
                 huge: settings.huge,
                 step,
+                share: Share::of_node,
                 ..HeapConfig::default()
             };
             result = Heap::with(Linux, config).and_then(|heap| {

@@ -43,7 +43,7 @@ impl<B: Backend> Inner<B> {
             return Ok(run);
         }
         if rec.page_cache().free == 0 {
-            rec.with_pages(|c| side.fill_cache(self.backend(), c))?;
+            rec.with_pages(|c| side.fill_cache(self.backend(), c, self.cfg.share))?;
             if let Some(run) = rec.with_pages(|c| c.alloc(n)) {
                 return Ok(run);
             }

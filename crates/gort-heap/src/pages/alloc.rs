@@ -8,8 +8,12 @@ use super::cache::PageCache;
 use super::candidate::{Wish, candidate};
 use super::density::DensityIndex;
 use super::tree::{Found, Tree};
+use crate::config::Share;
 use crate::sparse::SparseArray;
 use gort_sys::{Backend, MemError, SysStat};
+
+/// Chunks that are looked at for one of the caller's share.
+const NEAR: usize = 256;
 
 /// The bits of a chunk.
 #[derive(Debug)]
@@ -272,6 +276,32 @@ impl PageAlloc {
     /// Takes what is free of the 64 pages around the first free one (HEAP-13).
     pub(crate) fn alloc_to_cache(&mut self) -> Option<PageCache> {
         let base = self.find(1)? & !63;
+        let cache = self.take_word(base);
+        self.search = base + 64;
+        Some(cache)
+    }
+
+    /// The same from the chunks of a share, if one of the next few has a free page: chunks are dealt out among the nodes of
+    /// the machine, so that pages come back to the node that has touched them.
+    pub(crate) fn alloc_to_cache_near(&mut self, share: Share) -> Option<PageCache> {
+        if share.of > 1 && self.search < self.end {
+            let first = self.search / CHUNK_PAGES;
+            let last = self.end.div_ceil(CHUNK_PAGES).min(first + NEAR);
+            for chunk in first..last {
+                let ours = chunk % share.of as usize == share.which as usize;
+                if ours
+                    && self.chunks.is_mapped(chunk)
+                    && let Some(at) = self.in_use(chunk).find(1, 0)
+                {
+                    return Some(self.take_word((chunk * CHUNK_PAGES + at) & !63));
+                }
+            }
+        }
+        self.alloc_to_cache()
+    }
+
+    /// Takes what is free of the 64 pages from `base` on.
+    fn take_word(&mut self, base: usize) -> PageCache {
         let (chunk, word) = (base / CHUNK_PAGES, base % CHUNK_PAGES / 64);
         let bits = self.chunk(chunk);
         let free = core::mem::take(&mut bits.free.0[word]);
@@ -280,9 +310,8 @@ impl PageAlloc {
         self.density.alloc(chunk, free.count_ones() as usize);
         self.free -= free.count_ones() as usize;
         self.scavenged -= scav.count_ones() as usize;
-        self.search = base + 64;
         self.update(base, 64);
-        Some(PageCache { base, free, scav })
+        PageCache { base, free, scav }
     }
 
     /// Takes a page cache back, bits and all.

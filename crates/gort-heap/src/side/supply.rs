@@ -2,8 +2,13 @@
 
 use super::Side;
 use crate::class::{PAGE, PAGE_SHIFT};
+use crate::config::Share;
 use crate::pages::alloc::Run;
+use core::sync::atomic::Ordering::Relaxed;
 use gort_sys::{Backend, MemError, MemOp};
+
+/// Bytes in a side's spans from which on it is looked where its pages are.
+const LARGE: u64 = 256 << 20;
 
 impl Side {
     /// Takes `n` pages, growing if need be.
@@ -59,9 +64,13 @@ impl Side {
         &self,
         b: &B,
         cache: &mut crate::pages::PageCache,
+        share: fn() -> Share,
     ) -> Result<(), MemError> {
+        // Nodes matter to large heaps, and asking for them costs a call.
+        let large = self.in_use.load(Relaxed) >= LARGE; // ORDER: Relaxed — a figure.
+        let share = if large { share() } else { Share::ALL };
         loop {
-            if let Some(got) = self.pages.lock().alloc_to_cache() {
+            if let Some(got) = self.pages.lock().alloc_to_cache_near(share) {
                 *cache = got;
                 return Ok(());
             }

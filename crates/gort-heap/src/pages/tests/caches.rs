@@ -1,6 +1,7 @@
 //! Tables of page caches: what one serves, what one takes, and what comes back.
 
 use super::{C, Map, Pages};
+use crate::config::Share;
 use crate::pages::cache::PageCache;
 use proptest::prelude::*;
 
@@ -200,5 +201,31 @@ proptest! {
     #[test]
     fn flushing_at_random(word in 0..8usize, free in any::<u64>(), scav in any::<u64>()) {
         flushed(word, free, scav & free);
+    }
+}
+
+/// On a machine with nodes each takes from its own chunks first; when these are full, from any; and nothing is lost.
+#[test]
+fn shares() {
+    for of in 1..=4u32 {
+        let mut p = Pages::with(26, &[0, 1, 2, 3, 4, 5, 6, 7]);
+        let free = p.alloc.free_pages().0;
+        let mut taken = Vec::new();
+        for turn in 0..free as u32 / 64 {
+            let which = turn % of;
+            let is_own = |chunk: usize| chunk % of as usize == which as usize;
+            let has_own = (0..8).any(|c| is_own(c) && p.alloc.bits_of(c).0.count(0, C) != C);
+            let cache = p.alloc.alloc_to_cache_near(Share { which, of }).unwrap();
+            p.alloc.check().unwrap();
+            assert_eq!(is_own(cache.base / C), has_own, "{of} nodes, node {which}");
+            taken.push(cache);
+        }
+        assert!(p.alloc.alloc_to_cache_near(Share { which: 0, of }).is_none());
+        taken.iter_mut().for_each(|cache| p.alloc.free_cache(cache));
+        p.alloc.check().unwrap();
+        assert_eq!(p.alloc.free_pages().0, free);
+        // What comes back is found by its node again.
+        let cache = p.alloc.alloc_to_cache_near(Share { which: of - 1, of }).unwrap();
+        assert_eq!(cache.base / C, of as usize - 1);
     }
 }
