@@ -166,6 +166,7 @@ mod slice;
 mod stats;
 #[cfg(not(loom))]
 mod tiny;
+#[cfg(not(loom))]
 mod trace;
 
 #[cfg(all(test, not(loom)))]

@@ -36,7 +36,7 @@ impl Seen {
 }
 
 impl Supply {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
