@@ -89,21 +89,21 @@ fn count(root: &Path) -> Result<Vec<Count>, Failure> {
             return Err(tool(format!("gort-micro lists '{line}'")));
         };
         let times = |text: &str| text.parse::<f64>().map_err(|error| tool(error.to_string()));
-        let (a, b) = (least(&program, name, few)?, least(&program, name, many)?);
+        let (a, b) = (usual(&program, name, few)?, usual(&program, name, many)?);
         let instructions = (b - a) / (times(many)? - times(few)?);
         counts.push(Count { name: name.into(), instructions });
     }
     Ok(counts)
 }
 
-/// The same, the least of three where so few times are counted that what other threads of the process do meanwhile shows.
-fn least(program: &PathBuf, name: &str, times: &str) -> Result<f64, Failure> {
-    let rounds = if times.len() < 4 { 3 } else { 1 };
-    let mut least = f64::INFINITY;
-    for _ in 0..rounds {
-        least = least.min(instructions(program, name, times)?);
-    }
-    Ok(least)
+/// The same, the median of five where so few times are counted that what other threads of the process do meanwhile shows.
+fn usual(program: &PathBuf, name: &str, times: &str) -> Result<f64, Failure> {
+    let rounds = if times.len() < 4 { 5 } else { 1 };
+    let counts: Result<Vec<f64>, Failure> =
+        (0..rounds).map(|_| instructions(program, name, times)).collect();
+    let mut counts = counts?;
+    counts.sort_by(f64::total_cmp);
+    Ok(counts[rounds / 2])
 }
 
 /// The instructions of the whole process.
