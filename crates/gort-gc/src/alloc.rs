@@ -18,7 +18,6 @@ use core::ptr::{self, NonNull};
 use gort_heap::{MemError, NeedSpan, Slot, SpanClass, class::MAX_SMALL, class_of, class_size};
 
 use crate::error::AllocError;
-use crate::grey::Grey;
 use crate::map::WORD;
 use crate::range::Range;
 use crate::tiny::is_tiny;
@@ -110,7 +109,7 @@ impl Mutator {
         } else if !Shape::<I::Target>::NOSCAN {
             self.record_map::<I::Target>(slot.ptr);
             if look {
-                self.shade_initial(slot.ptr, Shape::<I::Target>::SLOT, &I::Target::MAP);
+                self.shade_initial(slot.ptr, &I::Target::MAP);
             }
         }
         // SAFETY: GC-HANDLE — the object is initialised, and protected by this guard for `'mu`.
@@ -229,7 +228,7 @@ impl Mutator {
         value.record(&mut map, 0);
         self.record_rows(slot, &map);
         if look {
-            self.shade_initial(slot, Shape::<T>::SLOT, &map);
+            self.shade_initial(slot, &map);
         }
     }
 
@@ -249,32 +248,29 @@ impl Mutator {
         }
     }
 
-    /// An object that is born black must not hide a white one (GC-BLACK): few pointers are shaded, an object
-    /// with more is kept for scanning.
+    /// An object that is born black must not hide a white one (GC-BLACK): what it names is shaded.
+    ///
+    /// Keeping the object itself for scanning would do as well, but it counts as a shade, and a task that makes objects all the
+    /// time would never let a round be quiet. What a new object names is black mostly.
     #[cold]
     #[inline(never)]
-    fn shade_initial(&self, slot: NonNull<u8>, size: usize, map: &PointerMap) {
+    fn shade_initial(&self, slot: NonNull<u8>, map: &PointerMap) {
         let ctx = self.ctx();
         let mode = ctx.order.get().mode();
         if !(mode.shades() && mode.black()) || self.shared().mutant(Mutant::NoInit) {
             return;
         }
-        let mut bits = map.row(0);
-        let many = bits.count_ones() > 4 || size > 64 * WORD || size == 0;
-        if many {
-            let size = if size == 0 { usize::MAX } else { size };
-            // SAFETY: CTX-1 — through the guard.
-            unsafe { ctx.push_grey(Grey::new(slot, size)) };
-            return;
-        }
-        while bits != 0 {
-            let word = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            // SAFETY: ALLOC-1 — a pointer word of the object that was just written.
-            let pointer = unsafe { slot.cast::<*mut u8>().add(word).read() };
-            if let Some(pointer) = NonNull::new(pointer) {
-                // SAFETY: CTX-1; the initialiser's handle keeps the object alive.
-                unsafe { ctx.shade(pointer) };
+        for row in 0..PointerMap::MAX_BYTES / 64 / WORD {
+            let mut bits = map.row(row);
+            while bits != 0 {
+                let word = row * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                // SAFETY: ALLOC-1 — a pointer word of the object that was just written.
+                let pointer = unsafe { slot.cast::<*mut u8>().add(word).read() };
+                if let Some(pointer) = NonNull::new(pointer) {
+                    // SAFETY: CTX-1; the initialiser's handle keeps the object alive.
+                    unsafe { ctx.shade(pointer) };
+                }
             }
         }
     }

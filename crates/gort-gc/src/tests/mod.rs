@@ -2,6 +2,7 @@
 
 mod nested;
 mod pacing;
+mod rounds;
 mod simulation;
 mod tiny;
 mod torture;
