@@ -62,7 +62,7 @@
 //!
 //! # Read in this order
 //! `waiter` → `chan/base` → `chan/steps` → `chan/ops` → `select/engine` → `select/operation` →
-//! `raw_mutex` → `raw_rwlock` → `chan/clockwork` → `chan/until` → [`context`] → `map` (`map/node` → `map/pin` → `map/root`) → the rest
+//! `raw_mutex` → `raw_rwlock` → `poison` → `chan/clockwork` → `chan/until` → [`context`] → `map` (`map/node` → `map/pin` → `map/root`) → the rest
 
 mod barrier;
 mod chan;
@@ -73,6 +73,7 @@ mod map;
 pub mod mpsc;
 mod mutex;
 mod once;
+mod poison;
 mod rank;
 mod raw_mutex;
 mod raw_rwlock;

@@ -1,14 +1,13 @@
 //! [`Mutex`], std's mutex for goroutines.
 
+use crate::poison::{Panicking, Poison, judge};
 use crate::raw_mutex::RawMutex;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::panic::{RefUnwindSafe, UnwindSafe};
-use gort_sys::atomic::{AtomicBool, Ordering};
-use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
-use std::thread;
+use std::sync::{LockResult, TryLockError, TryLockResult};
 
 /// Mutual exclusion with std's interface: a goroutine that has to wait parks, and its thread
 /// runs others.
@@ -24,7 +23,7 @@ use std::thread;
 /// ```
 pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
-    poisoned: AtomicBool,
+    poison: Poison,
     data: UnsafeCell<T>,
 }
 
@@ -39,8 +38,7 @@ impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 #[must_use = "the mutex is unlocked when the guard goes"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
-    /// Whether the thread was panicking already when the guard was made.
-    panicking: bool,
+    panicking: Panicking,
     /// A guard stays where it was made, like std's.
     _not_send: PhantomData<*const ()>,
 }
@@ -51,7 +49,7 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 impl<T> Mutex<T> {
     /// An unlocked mutex.
     pub const fn new(data: T) -> Self {
-        Self { raw: RawMutex::new(), poisoned: AtomicBool::new(false), data: UnsafeCell::new(data) }
+        Self { raw: RawMutex::new(), poison: Poison::new(), data: UnsafeCell::new(data) }
     }
 
     /// The data.
@@ -91,21 +89,18 @@ impl<T: ?Sized> Mutex<T> {
 
     /// The guard of who has just locked.
     fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        let guard =
-            MutexGuard { mutex: self, panicking: thread::panicking(), _not_send: PhantomData };
-        judge(guard, self.is_poisoned())
+        let guard = MutexGuard { mutex: self, panicking: Panicking::now(), _not_send: PhantomData };
+        self.poison.judge(guard)
     }
 
     /// Whether a holder has panicked.
     pub fn is_poisoned(&self) -> bool {
-        // ORDER: Relaxed — the lock orders it for holders; for others it is a hint.
-        self.poisoned.load(Ordering::Relaxed)
+        self.poison.is_set()
     }
 
     /// Forgets that a holder has panicked.
     pub fn clear_poison(&self) {
-        // ORDER: Relaxed — as `is_poisoned`.
-        self.poisoned.store(false, Ordering::Relaxed);
+        self.poison.clear();
     }
 
     /// The data, where borrowing proves that nobody else can reach it.
@@ -116,10 +111,6 @@ impl<T: ?Sized> Mutex<T> {
         let poisoned = self.is_poisoned();
         judge(self.data.get_mut(), poisoned)
     }
-}
-
-pub(crate) fn judge<T>(value: T, poisoned: bool) -> LockResult<T> {
-    if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
@@ -153,10 +144,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.panicking && thread::panicking() {
-            // ORDER: Relaxed — the unlock below publishes it to the next holder.
-            self.mutex.poisoned.store(true, Ordering::Relaxed);
-        }
+        self.mutex.poison.end(&self.panicking);
         self.mutex.raw.unlock();
     }
 }

@@ -1,6 +1,6 @@
 //! [`RwLock`], std's reader-writer lock for goroutines.
 
-use crate::mutex::judge;
+use crate::poison::{Panicking, Poison, judge};
 use crate::raw_rwlock::RawRwLock;
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -9,9 +9,7 @@ use core::mem;
 use core::ops::{Deref, DerefMut};
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
-use gort_sys::atomic::{AtomicBool, Ordering};
 use std::sync::{LockResult, TryLockError, TryLockResult};
-use std::thread;
 
 /// A lock that many may hold to read or one to write, with std's interface: a goroutine that has to wait
 /// parks, and its thread runs others.
@@ -32,7 +30,7 @@ use std::thread;
 /// ```
 pub struct RwLock<T: ?Sized> {
     raw: RawRwLock,
-    poisoned: AtomicBool,
+    poison: Poison,
     data: UnsafeCell<T>,
 }
 
@@ -59,8 +57,7 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
 #[must_use = "the lock is released when the guard goes"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
-    /// Whether the thread was panicking already when the guard was made.
-    panicking: bool,
+    panicking: Panicking,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -70,8 +67,7 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 impl<T> RwLock<T> {
     /// An unlocked lock.
     pub const fn new(data: T) -> Self {
-        let (raw, poisoned) = (RawRwLock::new(), AtomicBool::new(false));
-        Self { raw, poisoned, data: UnsafeCell::new(data) }
+        Self { raw: RawRwLock::new(), poison: Poison::new(), data: UnsafeCell::new(data) }
     }
 
     /// The data.
@@ -93,7 +89,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         gort_sched::sim::at("read");
         self.raw.read();
-        judge(self.reader(), self.is_poisoned())
+        self.poison.judge(self.reader())
     }
 
     /// Locks for writing, waiting until it is possible.
@@ -104,7 +100,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         gort_sched::sim::at("write");
         self.raw.write();
-        judge(self.writer(), self.is_poisoned())
+        self.poison.judge(self.writer())
     }
 
     /// Locks for reading, if nobody writes or waits.
@@ -118,7 +114,7 @@ impl<T: ?Sized> RwLock<T> {
             gort_sched::checkpoint();
             return Err(TryLockError::WouldBlock);
         }
-        Ok(judge(self.reader(), self.is_poisoned())?)
+        Ok(self.poison.judge(self.reader())?)
     }
 
     /// Locks for writing, if nobody holds the lock or waits.
@@ -132,7 +128,7 @@ impl<T: ?Sized> RwLock<T> {
             gort_sched::checkpoint();
             return Err(TryLockError::WouldBlock);
         }
-        Ok(judge(self.writer(), self.is_poisoned())?)
+        Ok(self.poison.judge(self.writer())?)
     }
 
     fn reader(&self) -> RwLockReadGuard<'_, T> {
@@ -142,19 +138,17 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn writer(&self) -> RwLockWriteGuard<'_, T> {
-        RwLockWriteGuard { lock: self, panicking: thread::panicking(), _not_send: PhantomData }
+        RwLockWriteGuard { lock: self, panicking: Panicking::now(), _not_send: PhantomData }
     }
 
     /// Whether a writer has panicked.
     pub fn is_poisoned(&self) -> bool {
-        // ORDER: Relaxed — the lock orders it for holders; for others it is a hint.
-        self.poisoned.load(Ordering::Relaxed)
+        self.poison.is_set()
     }
 
     /// Forgets that a writer has panicked.
     pub fn clear_poison(&self) {
-        // ORDER: Relaxed — as `is_poisoned`.
-        self.poisoned.store(false, Ordering::Relaxed);
+        self.poison.clear();
     }
 
     /// The data, where borrowing proves that nobody else can reach it.
@@ -216,10 +210,7 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.panicking && thread::panicking() {
-            // ORDER: Relaxed — the unlock below publishes it to the next holder.
-            self.lock.poisoned.store(true, Ordering::Relaxed);
-        }
+        self.lock.poison.end(&self.panicking);
         self.lock.raw.unlock_write();
     }
 }
