@@ -1,23 +1,15 @@
 //! Goroutines end to end: spawn, join, yield, park, panics, hogs, shut-down.
 
+mod common;
+
+use common::{config, run_migrating};
+use gort_sched::go;
 use gort_sched::park::{Ticket, WaitReason};
-use gort_sched::testing::{run, run_with, try_run};
+use gort_sched::testing::{run, run_with};
 use gort_sched::thread::{self, Builder};
-use gort_sched::{Config, Migrate, Scheduler, go};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// Nothing in these tests keeps thread-local state over a park.
-fn config(procs: u32, migrate: bool) -> Config {
-    // SAFETY: as said above.
-    let migrate = if migrate { unsafe { Migrate::yes() } } else { Migrate::NO };
-    Config { procs, migrate, ..Config::default() }
-}
-
-fn run_migrating<T: Send + 'static>(procs: u32, f: impl FnOnce() -> T + Send + 'static) -> T {
-    run_with(config(procs, true), f)
-}
 
 #[test]
 fn results_come_back() {
@@ -62,37 +54,6 @@ fn a_panic_is_the_error_of_join() {
         let bad = go(|| -> u32 { std::panic::resume_unwind(Box::new("gone")) });
         assert_eq!(*bad.join().unwrap_err().downcast::<&str>().unwrap(), "gone");
     });
-}
-
-#[test]
-fn detached_results_are_dropped_once() {
-    static DROPS: AtomicUsize = AtomicUsize::new(0);
-    struct Counted([u8; 90]);
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            DROPS.fetch_add(usize::from(self.0[0]), Ordering::Relaxed);
-        }
-    }
-    run(2, || {
-        for i in 0..100 {
-            let handle = go(|| Counted([1; 90]));
-            if i % 2 == 0 {
-                drop(handle);
-            } else if i % 3 == 0 {
-                while !handle.is_finished() {
-                    thread::yield_now();
-                }
-                drop(handle);
-            } else {
-                handle.join().unwrap();
-            }
-        }
-        // What has not run when the main goroutine ends never runs.
-        while DROPS.load(Ordering::Relaxed) < 100 {
-            thread::yield_now();
-        }
-    });
-    assert_eq!(DROPS.load(Ordering::Relaxed), 100);
 }
 
 fn ping_pong(rounds: u32) {
@@ -161,89 +122,6 @@ fn a_ticket_is_claimed_once() {
             assert_eq!(wins.load(Ordering::Relaxed), 1);
         }
     });
-}
-
-#[test]
-fn sleep_and_deadlines() {
-    run(2, || {
-        let before = std::time::Instant::now();
-        let all: Vec<_> = (0..200u64)
-            .map(|i| go(move || thread::sleep(Duration::from_micros(500 + i * 13 % 700))))
-            .collect();
-        for g in all {
-            g.join().unwrap();
-        }
-        assert!(before.elapsed() >= Duration::from_micros(500));
-        thread::park_timeout(Duration::from_millis(1));
-        let ticket = Ticket::open();
-        let code = ticket.wait_until(WaitReason::Sleep, gort_sys::clock::nanos() + 1_000_000);
-        assert_eq!(code, gort_sched::park::TIMEOUT);
-        assert!(!ticket.claim(0));
-    });
-}
-
-#[test]
-fn a_hog_does_not_stop_the_others() {
-    // HANDOFF-1 end to end, with and without membarrier.
-    for no_membarrier in [false, true] {
-        let config = Config { no_membarrier, ..config(1, true) };
-        run_with(config, || {
-            let stop = Arc::new(AtomicBool::new(false));
-            let seen = Arc::clone(&stop);
-            let hog = go(move || {
-                let mut n = 0u64;
-                while !seen.load(Ordering::Relaxed) {
-                    n = std::hint::black_box(n + 1);
-                }
-                n
-            });
-            // The hog gets the only P; this goroutine comes back by the timer and sysmon.
-            thread::sleep(Duration::from_millis(1));
-            stop.store(true, Ordering::Relaxed);
-            assert!(hog.join().unwrap() > 0);
-        });
-    }
-}
-
-#[test]
-fn blocking_calls_overlap() {
-    run_migrating(1, || {
-        let all: Vec<_> = (0..20)
-            .map(|_| go(|| thread::blocking(|| std::thread::sleep(Duration::from_millis(5)))))
-            .collect();
-        for g in all {
-            g.join().unwrap();
-        }
-        assert!(Scheduler::with_current(Scheduler::stats).unwrap().handoffs > 0);
-    });
-}
-
-#[test]
-fn a_blocking_call_may_use_the_runtime() {
-    // LEND-1: the processor comes back for it; a panic unwinds through the call.
-    for migrate in [false, true] {
-        run_with(config(1, migrate), || {
-            let nap = || std::thread::sleep(Duration::from_micros(300));
-            for _ in 0..20 {
-                let all: Vec<_> = (0..8)
-                    .map(|n| {
-                        go(move || {
-                            thread::blocking(|| {
-                                nap();
-                                thread::yield_now();
-                                thread::blocking(nap);
-                                assert_ne!(n, 3);
-                                go(move || n).join().unwrap()
-                            })
-                        })
-                    })
-                    .collect();
-                for (n, g) in all.into_iter().enumerate() {
-                    assert_eq!(g.join().ok(), (n != 3).then_some(n));
-                }
-            }
-        });
-    }
 }
 
 #[test]
@@ -341,84 +219,6 @@ fn locked_threads_keep_their_goroutine() {
 }
 
 #[test]
-fn parking_while_unwinding_keeps_the_thread() {
-    struct Sleepy;
-    impl Drop for Sleepy {
-        fn drop(&mut self) {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-    run_migrating(1, || {
-        let bad = go(|| {
-            let _sleepy = Sleepy;
-            std::panic::resume_unwind(Box::new(1u8));
-        });
-        let innocent = go(|| {
-            for _ in 0..500 {
-                thread::yield_now();
-                assert!(!std::thread::panicking());
-            }
-        });
-        assert!(bad.join().is_err());
-        innocent.join().unwrap();
-    });
-}
-
-#[test]
-fn goroutines_that_wait_for_ever_unwind_at_the_end() {
-    static DROPS: AtomicUsize = AtomicUsize::new(0);
-    static STARTED: AtomicUsize = AtomicUsize::new(0);
-    struct Counted;
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            DROPS.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    let handle = run(2, || {
-        for _ in 0..10 {
-            go(|| {
-                let _counted = Counted;
-                STARTED.fetch_add(1, Ordering::Relaxed);
-                thread::park();
-                thread::park();
-            });
-        }
-        let kept = go(|| {
-            let _counted = Counted;
-            STARTED.fetch_add(1, Ordering::Relaxed);
-            thread::park();
-            thread::park();
-        });
-        // What has not run when the main goroutine ends never runs.
-        while STARTED.load(Ordering::Relaxed) < 11 {
-            thread::yield_now();
-        }
-        kept
-    });
-    assert_eq!(DROPS.load(Ordering::Relaxed), 11);
-    // The handle outlives its scheduler.
-    assert!(handle.is_finished());
-    assert!(handle.join().is_err());
-}
-
-#[test]
-fn two_schedulers_live_side_by_side() {
-    let other = std::thread::spawn(|| {
-        run(2, || (0..100).map(|i| go(move || i).join().unwrap()).sum::<i32>())
-    });
-    assert_eq!(run(1, || (0..100).map(|i| go(move || i).join().unwrap()).sum::<i32>()), 4950);
-    assert_eq!(other.join().unwrap(), 4950);
-}
-
-#[test]
-fn bad_configurations_are_errors() {
-    for procs in [0, 5_000] {
-        let e = try_run(Config { procs, ..Config::default() }, || ()).unwrap_err();
-        assert!(e.to_string().contains(&procs.to_string()));
-    }
-}
-
-#[test]
 fn handles_are_futures() {
     run(2, || {
         for round in 0..200 {
@@ -439,175 +239,4 @@ fn handles_are_futures() {
     // A plain thread may wait for a goroutine's future too; this one may not have run at all.
     let handle = run(1, || go(|| 1u8));
     assert_eq!(gort_sched::block_on(handle).unwrap_or(1), 1);
-}
-
-#[test]
-fn a_hog_in_the_bound_mode_holds_up_only_its_thread() {
-    run(1, || {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        // On a thread of its own: whoever is bound to the main goroutine's thread is not held up.
-        let hog = go(move || {
-            while !seen.load(Ordering::Relaxed) {
-                std::hint::spin_loop();
-            }
-        });
-        let fresh = go(move || stop.store(true, Ordering::Relaxed));
-        fresh.join().unwrap();
-        hog.join().unwrap();
-    });
-}
-
-#[test]
-fn two_hundred_blocking_calls() {
-    run_migrating(2, || {
-        let all: Vec<_> = (0..200)
-            .map(|_| {
-                go(|| {
-                    for _ in 0..3 {
-                        thread::blocking(|| std::thread::sleep(Duration::from_millis(1)));
-                    }
-                })
-            })
-            .collect();
-        for g in all {
-            g.join().unwrap();
-        }
-    });
-}
-
-#[test]
-fn spinners_on_all_processors_run() {
-    // WAKE-1: each waits for all others; one that stayed behind would hang the test.
-    run_migrating(2, || {
-        for _ in 0..200 {
-            let here = Arc::new(AtomicUsize::new(0));
-            let all: Vec<_> = (0..2)
-                .map(|_| {
-                    let here = Arc::clone(&here);
-                    go(move || {
-                        here.fetch_add(1, Ordering::SeqCst);
-                        while here.load(Ordering::SeqCst) < 2 {
-                            std::hint::spin_loop();
-                        }
-                    })
-                })
-                .collect();
-            for g in all {
-                g.join().unwrap();
-            }
-        }
-    });
-}
-
-#[test]
-fn a_pair_does_not_starve_the_queue() {
-    // SCHED-6: two goroutines that ready each other inherit one slice; the third runs all the same.
-    run(1, || {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        let a = go(move || {
-            while !seen.load(Ordering::Relaxed) {
-                thread::park();
-            }
-        });
-        let (target, seen) = (a.thread(), Arc::clone(&stop));
-        let b = go(move || {
-            while !seen.load(Ordering::Relaxed) {
-                target.unpark();
-                thread::yield_now();
-            }
-            target.unpark();
-        });
-        let third = go(move || stop.store(true, Ordering::Relaxed));
-        for g in [a, b, third] {
-            g.join().unwrap();
-        }
-    });
-}
-
-#[test]
-fn idle_threads_end() {
-    let config = Config { idle_thread: Duration::from_millis(5), ..config(4, true) };
-    run_with(config, || {
-        let all: Vec<_> = (0..20)
-            .map(|_| go(|| thread::blocking(|| std::thread::sleep(Duration::from_millis(3)))))
-            .collect();
-        for g in all {
-            g.join().unwrap();
-        }
-        let threads = || Scheduler::with_current(Scheduler::stats).unwrap().threads;
-        while threads() > 3 {
-            thread::sleep(Duration::from_millis(2));
-        }
-    });
-}
-
-#[test]
-fn parked_goroutines_give_back_what_they_do_not_use() {
-    /// Touches most of the stack, and returns where it was.
-    #[inline(never)]
-    fn deep() -> usize {
-        let frame = std::hint::black_box([1u8; 100 << 10]);
-        frame.as_ptr() as usize
-    }
-    fn resident(page: usize) -> bool {
-        let mut byte = 0u8;
-        // SAFETY: one page of a goroutine's stack, which stays mapped; `byte` takes the answer.
-        unsafe { libc::mincore((page & !4095) as *mut _, 4096, &raw mut byte) };
-        byte & 1 == 1
-    }
-    run_migrating(2, || {
-        let (tx, rx) = std::sync::mpsc::channel();
-        let all: Vec<_> = (0..40)
-            .map(|i| {
-                let tx = tx.clone();
-                Builder::new()
-                    .stack_size(300 << 10)
-                    .spawn(move || {
-                        let kept = std::hint::black_box([i as u8; 2000]);
-                        tx.send(deep()).unwrap();
-                        thread::park();
-                        assert!(kept.iter().all(|&b| b == i as u8));
-                        deep();
-                    })
-                    .unwrap()
-            })
-            .collect();
-        let mut places = Vec::new();
-        while places.len() < 40 {
-            places.extend(rx.try_iter());
-            thread::yield_now();
-        }
-        let left = || places.iter().filter(|&&p| resident(p)).count();
-        // Two looks at each; some may be looked at before they have parked.
-        while left() > 0 {
-            Scheduler::with_current(|s| s.trim_parked(100));
-            thread::yield_now();
-        }
-        for g in all {
-            g.thread().unpark();
-            g.join().unwrap();
-        }
-    });
-}
-
-#[test]
-fn a_scheduler_outlives_its_owner_and_refuses_after_its_end() {
-    // SCHED-MEM: dropping the last `Arc` frees nothing that a handle or a thread may still use.
-    let s = Scheduler::new(config(1, false)).unwrap();
-    let orphan = s.spawn(|| 1);
-    drop(s);
-    assert_eq!(orphan.join().unwrap(), 1);
-    let s = Scheduler::new(config(2, false)).unwrap();
-    s.start_sysmon().unwrap();
-    s.begin();
-    let kept = Arc::clone(&s);
-    let early = s.spawn(|| 2);
-    assert!(s.shut_down(Duration::from_secs(10)));
-    assert!(early.is_finished());
-    assert!(kept.try_spawn(|| 3).unwrap_err().to_string().contains("has ended"));
-    drop(kept);
-    // The handle holds the memory that is left.
-    assert_eq!(early.join().unwrap_or(2), 2);
 }
