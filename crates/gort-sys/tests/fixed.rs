@@ -1,9 +1,8 @@
 //! Fixed regions: the four states and their errors, the steps against a model, the boundary with a real stack, the guard.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{bytes, discard, fault, fill, free, map, unused, used};
 use gort_sys::mem::fixed::{
     Asked, Fixed, FixedError, GUARD, LEAST, Load, PlanError, Side, Strategy as Split, plan,
 };
@@ -21,12 +20,17 @@ impl Memory {
     fn new(len: usize) -> Self {
         let layout = std::alloc::Layout::from_size_align(len, 1 << 16).unwrap();
         // Dirty, so that "mapped memory is zero" is not an accident.
-        let p = unsafe { std::alloc::alloc(layout) };
-        unsafe { p.write_bytes(0xee, len) };
+        // SAFETY: MEM-2 — the layout has a size, and the memory is ours.
+        let p = unsafe {
+            let p = std::alloc::alloc(layout);
+            p.write_bytes(0xee, len);
+            p
+        };
         Self(NonNull::new(p).unwrap(), layout)
     }
 
     fn fixed(&self) -> Fixed {
+        // SAFETY: FIXED-1 — the memory outlives the region, and nobody else touches it.
         unsafe { Fixed::new(self.0.as_ptr(), self.1.size()) }.unwrap()
     }
 
@@ -37,8 +41,16 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        // SAFETY: MEM-2 — allocated with this layout, used no more.
         unsafe { std::alloc::dealloc(self.0.as_ptr(), self.1) };
     }
+}
+
+/// Through all the states.
+fn ready(asked: Asked) -> Result<Fixed, FixedError> {
+    let aligned = asked.check()?.align()?;
+    // SAFETY: FIXED-1 — the tests' memory outlives the region, and nobody else touches it.
+    unsafe { aligned.ready() }
 }
 
 fn at(addr: usize) -> *mut u8 {
@@ -76,15 +88,14 @@ fn each_refusal_is_a_value() {
 #[test]
 fn one_page_is_a_region() {
     let memory = Memory::new(PAGE);
-    let asked = Asked::new(memory.0.as_ptr(), PAGE).guard(0).check().unwrap().align().unwrap();
-    let fixed = unsafe { asked.ready() }.unwrap();
+    let fixed = ready(Asked::new(memory.0.as_ptr(), PAGE).guard(0)).unwrap();
     let st = SysStat::new();
     let r = fixed.reserve(PAGE, PAGE, 0, &st).unwrap();
-    unsafe { fixed.map(r, &st) }.unwrap();
+    map(&fixed, r, &st).unwrap();
     let error = fixed.reserve(PAGE, PAGE, 0, &st).unwrap_err();
     assert_eq!((error.op, error.resource, error.limit), (MemOp::Reserve, Resource::Region, 4096));
     assert!(error.to_string().contains("4096-byte block (4096 in use)"), "{error}");
-    unsafe { fixed.free(r, PAGE, 0, &st) };
+    free(&fixed, r, PAGE, 0, &st);
     assert_eq!((st.bytes(), fixed.heap_top()), (Default::default(), memory.addr()));
 }
 
@@ -165,19 +176,19 @@ proptest! {
                 memory.addr() + m.iter().rposition(up).map_or(0, |p| p + 1) * PAGE
             };
             let (from, to, done) = match op {
-                Op::Map => (MemState::Reserved, MemState::Ready, unsafe { fixed.map(r, &st) }),
+                Op::Map => (MemState::Reserved, MemState::Ready, map(&fixed, r, &st)),
                 Op::Unused(how) => {
-                    (MemState::Ready, MemState::Prepared, unsafe { fixed.unused(r, how, &st) }.map(|g| assert!(g.zero)))
+                    (MemState::Ready, MemState::Prepared, unused(&fixed, r, how, &st).map(|g| assert!(g.zero)))
                 }
-                Op::Used => (MemState::Prepared, MemState::Ready, unsafe { fixed.used(r, &st) }),
-                Op::Fault => (MemState::Ready, MemState::Reserved, unsafe { fixed.fault(r, &st) }),
+                Op::Used => (MemState::Prepared, MemState::Ready, used(&fixed, r, &st)),
+                Op::Fault => (MemState::Ready, MemState::Reserved, fault(&fixed, r, &st)),
                 _ => {
                     let (ready, released) = match is {
                         Some(MemState::Ready) => (r.len, 0),
                         Some(MemState::Prepared) => (0, r.len),
                         _ => (0, 0),
                     };
-                    unsafe { fixed.free(r, ready, released, &st) };
+                    free(&fixed, r, ready, released, &st);
                     model[pages(&r)].fill(None);
                     live.swap_remove(i);
                     prop_assert_eq!(fixed.heap_top(), top_of(&model));
@@ -194,9 +205,9 @@ proptest! {
                 prop_assert!(done.is_ok());
                 model[pages(&r)].fill(Some(to));
                 if to == MemState::Ready {
-                    let bytes = unsafe { std::slice::from_raw_parts(r.base.as_ptr(), r.len) };
+                    let bytes = bytes(r);
                     prop_assert!(bytes.iter().all(|b| *b == 0));
-                    unsafe { r.base.write_bytes(0xdd, r.len) };
+                    fill(r, 0xdd);
                 }
             }
             prop_assert_eq!(fixed.heap_top(), top_of(&model));
@@ -278,10 +289,11 @@ fn the_guard_says_who_wrote() {
         let fixed = memory.fixed();
         let st = SysStat::new();
         let r = fixed.reserve(4 * PAGE, PAGE, 0, &st).unwrap();
-        unsafe { fixed.map(r, &st) }.unwrap();
+        map(&fixed, r, &st).unwrap();
         fixed.check().unwrap();
         for off in offsets {
             let p = fixed.pointer(r.end() + off).unwrap();
+            // SAFETY: FIXED-1 — a byte of the region, and no other thread looks.
             unsafe { p.write(!p.read()) };
         }
         let first = r.end() + offsets[0] / 8 * 8;
@@ -289,7 +301,7 @@ fn the_guard_says_who_wrote() {
         assert_eq!(error.op, MemOp::Guard { at: first, side });
         assert!(error.to_string().starts_with("guard of the fixed region damaged at 0x"));
         let more = fixed.reserve(PAGE, PAGE, 0, &st).unwrap();
-        let error = unsafe { fixed.map(more, &st) }.unwrap_err();
+        let error = map(&fixed, more, &st).unwrap_err();
         assert_eq!(error.op, MemOp::Guard { at: first, side });
         assert_eq!(fixed.heap_top(), r.end());
     }
@@ -309,9 +321,9 @@ fn a_large_region_pays_for_its_map() {
     let r = fixed.reserve(len / 2 / PAGE * PAGE, 1 << 20, 0, &st).unwrap();
     assert_eq!(r.addr() % (1 << 20), 0);
     let part = r.part(0, if cfg!(miri) { 3 * PAGE } else { r.len }).unwrap();
-    unsafe { fixed.map(part, &st) }.unwrap();
+    map(&fixed, part, &st).unwrap();
     fixed.check().unwrap();
-    unsafe { fixed.free(r, part.len, 0, &st) };
+    free(&fixed, r, part.len, 0, &st);
     assert_eq!(fixed.heap_top(), fixed.heap_start());
 }
 
@@ -319,16 +331,16 @@ fn a_large_region_pays_for_its_map() {
 #[test]
 fn memory_kept_for_the_stack() {
     let memory = Memory::new(16 * PAGE);
-    let asked = Asked::new(memory.0.as_ptr(), 16 * PAGE).stack(4 * PAGE).check().unwrap();
-    let fixed = unsafe { asked.align().unwrap().ready() }.unwrap();
+    let asked = Asked::new(memory.0.as_ptr(), 16 * PAGE).stack(4 * PAGE);
+    let fixed = ready(asked).unwrap();
     assert_eq!(fixed.heap_end(), memory.addr() + 12 * PAGE);
     assert_eq!(fixed.stack_low(), fixed.heap_end());
     let st = SysStat::new();
     let r = fixed.reserve(12 * PAGE, PAGE, 0, &st).unwrap();
     let part = r.part(0, 11 * PAGE).unwrap();
-    unsafe { fixed.map(part, &st) }.unwrap();
+    map(&fixed, part, &st).unwrap();
     let last = r.part(11 * PAGE, PAGE).unwrap();
-    let error = unsafe { fixed.map(last, &st) }.unwrap_err();
+    let error = map(&fixed, last, &st).unwrap_err();
     let (heap_top, stack_low) = (part.end(), fixed.heap_end());
     assert_eq!(error.op, MemOp::Boundary { heap_top, stack_low });
     assert!(error.to_string().contains(&format!("{stack_low:#x}")));
@@ -343,6 +355,7 @@ fn memory_kept_for_the_stack() {
 fn memory_of_a_static() {
     static mut MEMORY: [MaybeUninit<u8>; 64 << 10] = [const { MaybeUninit::uninit() }; 64 << 10];
     let memory: *mut [MaybeUninit<u8>] = &raw mut MEMORY;
+    // SAFETY: FIXED-1 — the one reference to it, made once.
     let memory = unsafe { &mut *memory };
     static FIXED: std::sync::OnceLock<Fixed> = std::sync::OnceLock::new();
     let fixed = FIXED.get_or_init(|| Fixed::of(memory).unwrap());
@@ -350,7 +363,7 @@ fn memory_of_a_static() {
     // By a shared handle, as a heap would.
     let backend: &'static Fixed = fixed;
     let r = Backend::reserve(&backend, 3 * PAGE, PAGE, 0, &st).unwrap();
-    unsafe { Backend::map(&backend, r, &st) }.unwrap();
+    map(&backend, r, &st).unwrap();
     assert_eq!(fixed.heap_top(), r.end());
     assert_eq!(fixed.huge_page_size(), None);
 }
@@ -362,7 +375,7 @@ fn the_guard_can_be_inaccessible() {
     let page = Linux.page_size();
     let st = SysStat::new();
     let all = Linux.reserve(32 * page, page, 0, &st).unwrap();
-    unsafe { Linux.map(all, &st) }.unwrap();
+    map(&Linux, all, &st).unwrap();
     let access = |addr: usize| {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let line = maps.lines().find_map(|line| {
@@ -374,21 +387,21 @@ fn the_guard_can_be_inaccessible() {
         });
         line.unwrap()
     };
-    let asked = Asked::new(all.base.as_ptr(), all.len).guard(1).protect().check().unwrap();
-    let fixed = unsafe { asked.align().unwrap().ready() }.unwrap();
+    let asked = Asked::new(all.base.as_ptr(), all.len).guard(1).protect();
+    let fixed = ready(asked).unwrap();
     assert_eq!(fixed.guard_bytes(), page);
     assert_eq!(access(all.addr()), "---p");
     let own = SysStat::new();
     let r = fixed.reserve(4 * page, page, 0, &own).unwrap();
-    unsafe { fixed.map(r, &own) }.unwrap();
+    map(&fixed, r, &own).unwrap();
     assert_eq!((access(r.addr()), access(r.end())), ("rw-p".into(), "---p".into()));
     fixed.check().unwrap();
-    unsafe { fixed.free(r, r.len, 0, &own) };
+    free(&fixed, r, r.len, 0, &own);
     assert_eq!((access(all.addr()), access(r.end())), ("---p".into(), "rw-p".into()));
-    unsafe { Linux.free(all, all.len, 0, &st) };
+    free(&Linux, all, all.len, 0, &st);
     // Nothing is mapped there any more, so nothing can be protected.
-    let asked = Asked::new(all.base.as_ptr(), all.len).protect().check().unwrap();
-    let error = unsafe { asked.align().unwrap().ready() }.unwrap_err();
+    let asked = Asked::new(all.base.as_ptr(), all.len).protect();
+    let error = ready(asked).unwrap_err();
     assert_eq!(error, FixedError::Protect { at: all.addr() });
 }
 
@@ -408,9 +421,9 @@ fn heap_and_a_real_stack_meet() {
         let frame = std::hint::black_box([job.depth as u64; 256]);
         job.depth += 1;
         let r = job.fixed.reserve(4 * PAGE, PAGE, 0, st).unwrap();
-        let sum = match unsafe { job.fixed.map(r, st) } {
+        let sum = match map(&job.fixed, r, st) {
             Ok(()) => {
-                unsafe { r.base.write_bytes(0xab, r.len) };
+                fill(r, 0xab);
                 job.grown.push(r);
                 dive(job, st)
             }
@@ -424,6 +437,7 @@ fn heap_and_a_real_stack_meet() {
     }
 
     extern "C" fn run(job: *mut std::ffi::c_void) -> *mut std::ffi::c_void {
+        // SAFETY: the caller waits for this thread, and keeps its hands off meanwhile.
         let job = unsafe { &mut *job.cast::<Job>() };
         dive(job, &SysStat::new());
         job.fixed.check().unwrap();
@@ -433,6 +447,7 @@ fn heap_and_a_real_stack_meet() {
     let memory = Memory::new(1 << 20);
     let fixed = memory.fixed();
     let mut job = Job { fixed, grown: vec![], depth: 0, error: None };
+    // SAFETY: SYS-CALL — the C library gets live places, and memory for a stack that lives longer than the thread.
     unsafe {
         let mut attr: libc::pthread_attr_t = std::mem::zeroed();
         libc::pthread_attr_init(&raw mut attr);
@@ -451,8 +466,7 @@ fn heap_and_a_real_stack_meet() {
     assert!(heap_top > memory.addr() + (512 << 10), "the heap has used more than its half");
     assert!(heap_top < stack_low && heap_top + 4 * PAGE + GUARD > stack_low);
     for r in &job.grown {
-        let bytes = unsafe { std::slice::from_raw_parts(r.base.as_ptr(), r.len) };
-        assert!(bytes.iter().all(|b| *b == 0xab));
+        assert!(bytes(*r).iter().all(|b| *b == 0xab));
     }
 }
 
@@ -462,14 +476,14 @@ fn what_is_given_back_is_cleared() {
     let memory = Memory::new(64 * PAGE);
     let (fixed, st) = (memory.fixed(), SysStat::new());
     let r = fixed.reserve(8 * PAGE, PAGE, 0, &st).unwrap();
-    assert!(!unsafe { fixed.discard(r, Release::DontNeed) }.zero, "not mapped yet");
-    unsafe { fixed.map(r, &st) }.unwrap();
+    assert!(!discard(&fixed, r, Release::DontNeed).zero, "not mapped yet");
+    map(&fixed, r, &st).unwrap();
     for how in [Release::DontNeed, Release::Free, Release::Hard] {
-        unsafe { r.base.write_bytes(7, r.len) };
+        fill(r, 7);
         let part = r.part(PAGE, 2 * PAGE).unwrap();
-        let gone = unsafe { fixed.discard(part, how) };
+        let gone = discard(&fixed, part, how);
         assert_eq!((gone.bytes, gone.zero), (0, true), "{how:?}");
-        let bytes = unsafe { std::slice::from_raw_parts(r.base.as_ptr(), r.len) };
+        let bytes = bytes(r);
         let zero = |byte: &u8| *byte == 0;
         assert!(bytes[PAGE..3 * PAGE].iter().all(zero), "{how:?}");
         assert!(!bytes[..PAGE].iter().any(zero) && !bytes[3 * PAGE..].iter().any(zero), "{how:?}");

@@ -1,9 +1,8 @@
 //! What the machine has and permits: recorded trees of `/proc` and `/sys`, every fallback, and this machine.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{discard, fill, free, map, name, populate};
 use gort_sys::cgroup::{CpuLimit, Groups, Limits};
 use gort_sys::numa::{self, Topology};
 use gort_sys::platform::{self, Features, platform};
@@ -294,18 +293,18 @@ fn this_machine() {
 
     let st = SysStat::new();
     let r = Linux.reserve(2 * p.page, p.page, 0, &st).unwrap();
-    unsafe { Linux.map(r, &st) }.unwrap();
+    map(&Linux, r, &st).unwrap();
     if let Some(node) = numa::of_address(r.addr()) {
         // Nothing is behind the page yet; only a kernel without nodes can know the answer.
         assert_eq!((node, p.nodes), (0, 1));
     }
-    unsafe { r.base.write(1) };
+    fill(r.part(0, p.page).unwrap(), 1);
     let node = numa::of_address(r.addr());
     assert!(node.is_none_or(|n| numa::topology().nodes().any(|m| m == n)));
     if p.nodes == 1 {
         assert_eq!(node, Some(0));
     }
-    unsafe { Linux.free(r, r.len, 0, &st) };
+    free(&Linux, r, r.len, 0, &st);
 }
 
 /// SYS-5: each feature that a kernel may lack is taken away, and its users do without.
@@ -316,30 +315,25 @@ fn every_fallback() {
     let st = SysStat::new();
     let page = Linux.page_size();
     let r = Linux.reserve(16 * page, page, 0, &st).unwrap();
-    unsafe { Linux.map(r, &st) }.unwrap();
+    map(&Linux, r, &st).unwrap();
     let named = || {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let line = maps.lines().find(|l| l.starts_with(&format!("{:x}-", r.addr()))).unwrap();
         line.contains("gort: fallback")
     };
-    let resident = || {
-        let mut pages = [0u8; 16];
-        let done = unsafe { libc::mincore(r.base.as_ptr().cast(), r.len, pages.as_mut_ptr()) };
-        assert_eq!(done, 0);
-        pages.iter().filter(|p| **p & 1 != 0).count()
-    };
+    let resident = || common::resident(r).iter().filter(|there| **there).count();
 
     platform::pretend_without(Features::MEMBARRIER);
     assert!(!membarrier::register() && !membarrier::private());
     platform::pretend_without(Features::VMA_NAMES);
-    unsafe { Linux.name(r, c"gort: fallback") };
+    name(&Linux, r, c"gort: fallback");
     assert!(!named());
     platform::pretend_without(Features::POPULATE);
-    unsafe { Linux.populate(r) };
+    populate(&Linux, r);
     assert_eq!(resident(), 0);
     platform::pretend_without(Features::LAZY_FREE);
-    unsafe { r.base.write_bytes(1, r.len) };
-    let gone = unsafe { Linux.discard(r, Release::Free) };
+    fill(r, 1);
+    let gone = discard(&Linux, r, Release::Free);
     assert!(gone.zero && gone.bytes == r.len && resident() == 0);
 
     platform::pretend_without(Features::NONE);
@@ -347,17 +341,17 @@ fn every_fallback() {
         assert!(membarrier::register() && membarrier::private());
     }
     if all.has(Features::VMA_NAMES) {
-        unsafe { Linux.name(r, c"gort: fallback") };
+        name(&Linux, r, c"gort: fallback");
         assert!(named());
     }
     if all.has(Features::POPULATE) {
-        unsafe { Linux.populate(r) };
+        populate(&Linux, r);
         assert_eq!(resident(), 16);
     }
     if all.has(Features::LAZY_FREE) {
-        unsafe { r.base.write_bytes(1, r.len) };
-        let gone = unsafe { Linux.discard(r, Release::Free) };
+        fill(r, 1);
+        let gone = discard(&Linux, r, Release::Free);
         assert!(!gone.zero && gone.bytes == r.len);
     }
-    unsafe { Linux.free(r, r.len, 0, &st) };
+    free(&Linux, r, r.len, 0, &st);
 }

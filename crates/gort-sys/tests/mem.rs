@@ -1,9 +1,8 @@
 //! States of memory: the backend against a model, the kernel's own list, and the account.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{fault, fill, free, map, unused, used};
 use gort_sys::{Backend, Linux, MemError, MemOp, MemState, Region, Release, SysStat, TestBackend};
 use proptest::prelude::*;
 
@@ -59,20 +58,18 @@ fn drive<B: Backend>(
         let part = r.part(at * page, n * page).unwrap();
         let all = |s: MemState| model[at..at + n].iter().all(|m| *m == s);
         let step = match op {
-            Op::Map if all(MemState::Reserved) => {
-                unsafe { b.map(part, &st) }.map(|()| Some(MemState::Ready))
-            }
+            Op::Map if all(MemState::Reserved) => map(b, part, &st).map(|()| Some(MemState::Ready)),
             Op::Unused(how) if all(MemState::Ready) => {
-                unsafe { b.unused(part, how, &st) }.map(|_| Some(MemState::Prepared))
+                unused(b, part, how, &st).map(|_| Some(MemState::Prepared))
             }
             Op::Used if all(MemState::Prepared) => {
-                unsafe { b.used(part, &st) }.map(|()| Some(MemState::Ready))
+                used(b, part, &st).map(|()| Some(MemState::Ready))
             }
             Op::Fault if all(MemState::Ready) => {
-                unsafe { b.fault(part, &st) }.map(|()| Some(MemState::Reserved))
+                fault(b, part, &st).map(|()| Some(MemState::Reserved))
             }
             Op::Write if all(MemState::Ready) => {
-                unsafe { part.base.write_bytes(i as u8, part.len) };
+                fill(part, i as u8);
                 bytes[at..at + n].fill(i as u8);
                 Ok(None)
             }
@@ -86,8 +83,10 @@ fn drive<B: Backend>(
             let at = r.part(p * page, page).unwrap();
             assert_eq!(state_of(at.addr()).unwrap_or(model[p]), model[p]);
             if model[p] == MemState::Ready {
-                let seen = unsafe { core::slice::from_raw_parts(at.base.as_ptr(), page) };
-                assert!(seen.iter().all(|x| *x == bytes[p]), "page {p} after step {i}");
+                assert!(
+                    common::bytes(at).iter().all(|x| *x == bytes[p]),
+                    "page {p} after step {i}"
+                );
             }
         }
         let count = |s| (model.iter().filter(|m| **m == s).count() * page) as u64;
@@ -96,7 +95,7 @@ fn drive<B: Backend>(
         assert_eq!((now.reserved, now.mapped, now.released), want);
     }
     let count = |s| model.iter().filter(|m| **m == s).count() * page;
-    unsafe { b.free(r, count(MemState::Ready), count(MemState::Prepared), &st) };
+    free(b, r, count(MemState::Ready), count(MemState::Prepared), &st);
     assert_eq!(st.bytes(), Default::default());
 }
 
@@ -125,16 +124,16 @@ proptest! {
         for (at, up) in steps {
             let part = r.part(at * page, page).unwrap();
             if up && !ready[at] {
-                unsafe { Linux.map(part, &st) }.unwrap();
+                map(&Linux, part, &st).unwrap();
             } else if !up && ready[at] {
-                unsafe { Linux.fault(part, &st) }.unwrap();
+                fault(&Linux, part, &st).unwrap();
             }
             ready[at] = up;
             for (i, ready) in ready.iter().enumerate() {
                 prop_assert_eq!(kernel_says(r.addr() + i * page), Some(*ready));
             }
         }
-        unsafe { Linux.free(r, ready.iter().filter(|r| **r).count() * page, 0, &st) };
+        free(&Linux, r, ready.iter().filter(|r| **r).count() * page, 0, &st);
         prop_assert_eq!(st.bytes(), Default::default());
     }
 
@@ -149,10 +148,10 @@ proptest! {
             let n = n.min(PAGES - at);
             let part = r.part(at * page, n * page).unwrap();
             let (from, to, done) = match op {
-                Op::Map => (MemState::Reserved, MemState::Ready, unsafe { b.map(part, &st) }),
-                Op::Unused(how) => (MemState::Ready, MemState::Prepared, unsafe { b.unused(part, how, &st) }.map(|_| ())),
-                Op::Used => (MemState::Prepared, MemState::Ready, unsafe { b.used(part, &st) }),
-                Op::Fault => (MemState::Ready, MemState::Reserved, unsafe { b.fault(part, &st) }),
+                Op::Map => (MemState::Reserved, MemState::Ready, map(&b, part, &st)),
+                Op::Unused(how) => (MemState::Ready, MemState::Prepared, unused(&b, part, how, &st).map(|_| ())),
+                Op::Used => (MemState::Prepared, MemState::Ready, used(&b, part, &st)),
+                Op::Fault => (MemState::Ready, MemState::Reserved, fault(&b, part, &st)),
                 Op::Write => continue,
             };
             let legal = model[at..at + n].iter().all(|m| *m == from);
@@ -173,7 +172,7 @@ fn alignment_beyond_the_page() {
     for shift in [12, 16, 21, 26, 30] {
         let r = Linux.reserve(1 << 16, 1 << shift, 0, &st).unwrap();
         assert_eq!(r.addr() % (1 << shift), 0);
-        unsafe { Linux.free(r, 0, 0, &st) };
+        free(&Linux, r, 0, 0, &st);
     }
     assert_eq!(st.bytes(), Default::default());
 }
@@ -183,10 +182,10 @@ fn the_kth_call_fails_and_leaves_things_as_they_were() {
     let (b, st) = (TestBackend::new(), SysStat::new());
     b.fail_at(2);
     let r = b.reserve(1 << 16, 4096, 0, &st).unwrap();
-    assert_eq!(unsafe { b.map(r, &st) }.unwrap_err().op, MemOp::Map);
+    assert_eq!(map(&b, r, &st).unwrap_err().op, MemOp::Map);
     assert_eq!(b.state(r.addr()), Some(MemState::Reserved));
-    unsafe { b.map(r, &st) }.unwrap();
-    unsafe { b.free(r, r.len, 0, &st) };
+    map(&b, r, &st).unwrap();
+    free(&b, r, r.len, 0, &st);
     assert_eq!((b.live(), st.bytes()), (0, Default::default()));
 }
 
@@ -195,9 +194,11 @@ fn regions_go_there_and_back() {
     let (b, st) = (TestBackend::new(), SysStat::new());
     let region = Region::reserve(&b, 8192, 4096, &st).unwrap();
     let ready = region.commit().map_err(|(_, e)| e).unwrap();
+    // SAFETY: MEM-2 — Ready, and ours alone.
     unsafe { ready.as_ptr().cast::<u8>().write_bytes(7, 8192) };
     let reserved = ready.decommit().map_err(|(_, e)| e).unwrap();
     let again = reserved.commit().map_err(|(_, e)| e).unwrap();
+    // SAFETY: MEM-2 — Ready, and nobody writes.
     assert!(unsafe { again.as_ptr().as_ref() }.iter().all(|x| *x == 0));
     assert_eq!(st.bytes().mapped, 8192);
     drop(again);

@@ -1,24 +1,15 @@
 //! Giving memory back, seen by the kernel: what is resident, what is only lazily free, which huge pages are wished.
 #![cfg(not(miri))]
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{bytes, discard, fill, free, huge, map, resident, unused, used};
 use gort_sys::mem::{self, HugeHint};
 use gort_sys::platform::{Features, platform};
 use gort_sys::{Backend, Linux, PageRange, Release, SysStat, TestBackend};
 use proptest::prelude::*;
 
 const PAGES: usize = 24;
-
-/// Which pages of the range have memory behind them.
-fn resident(r: PageRange) -> Vec<bool> {
-    let page = Linux.page_size();
-    let mut pages = vec![0u8; r.len / page];
-    assert_eq!(unsafe { libc::mincore(r.base.as_ptr().cast(), r.len, pages.as_mut_ptr()) }, 0);
-    pages.iter().map(|p| p & 1 != 0).collect()
-}
 
 /// A field of the range's entry in smaps, in bytes; the sum if the kernel has it in parts.
 fn smaps(r: PageRange, field: &str) -> u64 {
@@ -75,7 +66,7 @@ fn drive<B: Backend>(b: &B, ops: &[(Op, usize, usize)], looks: bool) {
     let st = SysStat::new();
     let page = b.page_size();
     let r = b.reserve(PAGES * page, page, 0, &st).unwrap();
-    unsafe { b.map(r, &st) }.unwrap();
+    map(b, r, &st).unwrap();
     let mut model = [Page { prepared: false, value: 0, lazy: false }; PAGES];
     for (i, &(op, at, n)) in ops.iter().enumerate() {
         let n = n.min(PAGES - at);
@@ -83,21 +74,21 @@ fn drive<B: Backend>(b: &B, ops: &[(Op, usize, usize)], looks: bool) {
         let prepared = model[at..at + n].iter().filter(|p| p.prepared).count();
         let gone = match op {
             Op::Write if prepared == 0 => {
-                unsafe { part.base.write_bytes(i as u8 | 1, part.len) };
+                fill(part, i as u8 | 1);
                 model[at..at + n].fill(Page { prepared: false, value: i as u8 | 1, lazy: false });
                 continue;
             }
             Op::Used if prepared == n => {
-                unsafe { b.used(part, &st) }.unwrap();
+                used(b, part, &st).unwrap();
                 model[at..at + n].iter_mut().for_each(|p| p.prepared = false);
                 continue;
             }
             Op::Unused(how) if prepared == 0 => {
-                let gone = unsafe { b.unused(part, how, &st) }.unwrap();
+                let gone = unused(b, part, how, &st).unwrap();
                 model[at..at + n].iter_mut().for_each(|p| p.prepared = true);
                 gone
             }
-            Op::Discard(how) if prepared == 0 => unsafe { b.discard(part, how) },
+            Op::Discard(how) if prepared == 0 => discard(b, part, how),
             _ => continue,
         };
         assert_eq!(gone.bytes, part.len);
@@ -115,7 +106,7 @@ fn drive<B: Backend>(b: &B, ops: &[(Op, usize, usize)], looks: bool) {
         }
         for (i, p) in model.iter().enumerate().filter(|(_, p)| !p.prepared) {
             let at = r.part(i * page, page).unwrap();
-            let seen = unsafe { core::slice::from_raw_parts(at.base.as_ptr(), page) };
+            let seen = bytes(at);
             let same = |v| seen.iter().all(|b| *b == v);
             assert!(same(p.value) || (p.lazy && same(0)), "page {i}, {p:?}");
         }
@@ -124,7 +115,7 @@ fn drive<B: Backend>(b: &B, ops: &[(Op, usize, usize)], looks: bool) {
         assert_eq!(st.bytes().mapped, (r.len - released) as u64);
     }
     let released = model.iter().filter(|p| p.prepared).count() * page;
-    unsafe { b.free(r, r.len - released, released, &st) };
+    free(b, r, r.len - released, released, &st);
     assert_eq!(st.bytes(), Default::default());
 }
 
@@ -151,48 +142,48 @@ fn lazily_free_in_smaps() {
     }
     let st = SysStat::new();
     let r = Linux.reserve(1 << 20, 4096, 0, &st).unwrap();
-    unsafe { Linux.map(r, &st) }.unwrap();
-    unsafe { Linux.huge(r, HugeHint::Avoid) };
-    unsafe { r.base.write_bytes(7, r.len) };
+    map(&Linux, r, &st).unwrap();
+    huge(&Linux, r, HugeHint::Avoid);
+    fill(r, 7);
     let half = r.part(0, r.len / 2).unwrap();
     let rss = smaps(r, "Rss");
-    unsafe { Linux.unused(half, Release::Free, &st) }.unwrap();
+    unused(&Linux, half, Release::Free, &st).unwrap();
     let lazy = smaps(r, "LazyFree");
     // Pages in a batch of the kernel's are not counted yet, and under pressure some are gone already.
     assert!(lazy > 0 || smaps(r, "Rss") < rss, "{lazy} bytes are lazily free");
-    unsafe { Linux.used(half, &st) }.unwrap();
-    let gone = unsafe { Linux.discard(r, Release::DontNeed) };
+    used(&Linux, half, &st).unwrap();
+    let gone = discard(&Linux, r, Release::DontNeed);
     assert_eq!((gone.bytes, gone.zero), (r.len, true));
     assert_eq!(smaps(r, "Rss"), 0);
-    unsafe { Linux.free(r, r.len, 0, &st) };
+    free(&Linux, r, r.len, 0, &st);
 }
 
 /// The wishes about huge pages arrive: as flags of the mapping, and as a huge page when there is one to be had.
 #[test]
 fn wishes_about_huge_pages() {
     let st = SysStat::new();
-    let huge = Linux.huge_page_size().unwrap();
-    let r = Linux.reserve(2 * huge, huge, 0, &st).unwrap();
-    unsafe { Linux.map(r, &st) }.unwrap();
-    if !unsafe { Linux.huge(r, HugeHint::Prefer) } {
-        unsafe { Linux.free(r, r.len, 0, &st) };
+    let size = Linux.huge_page_size().unwrap();
+    let r = Linux.reserve(2 * size, size, 0, &st).unwrap();
+    map(&Linux, r, &st).unwrap();
+    if !huge(&Linux, r, HugeHint::Prefer) {
+        free(&Linux, r, r.len, 0, &st);
         return eprintln!("not shown: this kernel has no transparent huge pages");
     }
     assert!(flags(r).contains(" hg"), "{}", flags(r));
-    assert!(unsafe { Linux.huge(r, HugeHint::Avoid) });
+    assert!(huge(&Linux, r, HugeHint::Avoid));
     assert!(flags(r).contains(" nh"), "{}", flags(r));
-    unsafe { r.base.write_bytes(1, r.len) };
+    fill(r, 1);
     assert_eq!(smaps(r, "AnonHugePages"), 0);
-    unsafe { Linux.huge(r, HugeHint::Prefer) };
-    if unsafe { Linux.huge(r, HugeHint::CollapseNow) } {
+    huge(&Linux, r, HugeHint::Prefer);
+    if huge(&Linux, r, HugeHint::CollapseNow) {
         assert_eq!(smaps(r, "AnonHugePages"), r.len as u64);
         // Half of a huge page goes: the rest keeps its contents.
-        let part = r.part(huge, huge / 2).unwrap();
-        assert_eq!(unsafe { Linux.discard(part, Release::DontNeed) }.bytes, huge / 2);
-        assert_eq!(unsafe { r.base.add(huge + huge / 2).read() }, 1);
-        assert_eq!(unsafe { r.base.add(huge).read() }, 0);
+        let part = r.part(size, size / 2).unwrap();
+        assert_eq!(discard(&Linux, part, Release::DontNeed).bytes, size / 2);
+        let bytes = bytes(r);
+        assert_eq!((bytes[size], bytes[size + size / 2]), (0, 1));
     }
-    unsafe { Linux.free(r, r.len, 0, &st) };
+    free(&Linux, r, r.len, 0, &st);
 }
 
 #[test]
