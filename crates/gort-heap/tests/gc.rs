@@ -1,9 +1,8 @@
 //! The collector's side, driven by hand: allocate, mark, flip, sweep.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{holds, is_marked, mark, object, write};
 use gort_heap::class::{MAX_SMALL, SPAN_CLASSES, class_for};
 use gort_heap::{Cache, Heap, HeapConfig, Hooks, Kind, Linux, SpanClass};
 use std::collections::BTreeMap;
@@ -40,12 +39,14 @@ fn allocate_mark_sweep() {
         for i in 0..2000usize {
             let size = sizes[i % sizes.len()];
             let p = alloc(&mut cache, size, i % 2 == 0);
-            let o = unsafe { heap.object_of(p) };
+            let o = object(&heap, p);
             assert_eq!((o.base, o.noscan), (p, i % 2 == 0));
             assert!(o.size >= size);
-            assert_eq!(unsafe { heap.object_of(p.add(size - 1)) }, o);
+            // SAFETY: H-1 — inside of the object.
+            let last = unsafe { p.add(size - 1) };
+            assert_eq!(object(&heap, last), o);
             assert_eq!(heap.find_object(p.as_ptr() as usize + size / 2), Some(o));
-            unsafe { p.write_bytes(i as u8, size) };
+            write(p, i as u8, size);
             assert!(objects.insert(p.as_ptr() as usize, (i, size)).is_none());
         }
         let mut end = 0;
@@ -57,9 +58,9 @@ fn allocate_mark_sweep() {
         for (at, (i, _)) in &objects {
             if i % 3 == 0 {
                 let p = NonNull::new(*at as *mut u8).unwrap();
-                assert_eq!(unsafe { heap.mark_ptr(p) }.unwrap().base, p);
-                assert_eq!(unsafe { heap.mark_ptr(p) }, None);
-                assert!(unsafe { heap.is_marked(&heap.object_of(p)) });
+                assert_eq!(mark(&heap, p).unwrap().base, p);
+                assert_eq!(mark(&heap, p), None);
+                assert!(is_marked(&heap, p));
             }
         }
         heap.advance_sweepgen();
@@ -71,8 +72,7 @@ fn allocate_mark_sweep() {
             let found = heap.find_object(*at);
             assert_eq!(found.is_some(), i % 3 == 0);
             if i % 3 == 0 {
-                let bytes = unsafe { std::slice::from_raw_parts(*at as *const u8, *size) };
-                assert!(bytes.iter().all(|b| *b == *i as u8));
+                assert!(holds(NonNull::new(*at as *mut u8).unwrap(), *i as u8, *size));
             }
         }
         heap.advance_sweepgen();
@@ -101,7 +101,7 @@ fn black_slots_survive_and_unused_ones_do_not() {
     assert_eq!([white, black, late, big].map(lives), [false, true, true, true]);
     assert_eq!(heap.stats().live_objects, 3);
     let next = alloc(&mut cache, 16, false);
-    assert!(!unsafe { heap.is_marked(&heap.object_of(next)) });
+    assert!(!is_marked(&heap, next));
 }
 
 #[test]
@@ -110,6 +110,7 @@ fn pointer_maps() {
     let mut cache = heap.cache(Kind::Gc).unwrap();
     let words = |p: NonNull<u8>, size| {
         let mut out = vec![];
+        // SAFETY: H-15 — a live object of that size.
         unsafe {
             heap.for_each_pointer_word(p, size, |w| {
                 out.push((w as *const _ as usize - p.as_ptr() as usize) / 8)
@@ -120,10 +121,12 @@ fn pointer_maps() {
     for size in (8..2048usize).step_by(8).chain([4096, 8192, 32768, 100_000]) {
         let n = 5;
         let objects: Vec<_> = (0..n).map(|_| alloc(&mut cache, size, false)).collect();
-        let slot = unsafe { heap.object_of(objects[0]) }.size;
+        let slot = object(&heap, objects[0]).size;
         for p in &objects {
+            // SAFETY: H-15 — live objects of that size, as below.
             unsafe { heap.write_pointer_map(*p, slot, u64::MAX) };
         }
+        // SAFETY: H-15 — as above.
         unsafe { heap.write_pointer_map(objects[2], slot, 0x5) };
         assert_eq!(words(objects[1], slot).len(), (slot / 8).min(64));
         assert_eq!(words(objects[3], slot).len(), (slot / 8).min(64));
@@ -131,6 +134,7 @@ fn pointer_maps() {
         for elem in [1, 2, 3, 7, 64] {
             let skip = 1;
             let count = (slot / 8 - skip) / elem;
+            // SAFETY: H-15 — as above, and `count` elements fit.
             unsafe { heap.write_pointer_map_repeated(objects[4], slot, skip, 0x5, elem, count) };
             let want: Vec<_> = (0..count)
                 .flat_map(|e| {
@@ -155,6 +159,7 @@ fn glue_keeps_the_slot_until_it_ran() {
     let objects: Vec<_> =
         (0..1000).map(|i| alloc(&mut cache, if i % 2 == 0 { 32 } else { 50_000 }, true)).collect();
     for p in &objects {
+        // SAFETY: H-15 — a live object; the glue does nothing.
         unsafe { heap.add_drop(*p, glue).unwrap() };
     }
     let flip = |cache: &mut Cache| {
@@ -163,22 +168,24 @@ fn glue_keeps_the_slot_until_it_ran() {
         sweep_all(&heap);
     };
     for p in &objects[..100] {
-        unsafe { heap.mark_ptr(*p) };
+        mark(&heap, *p);
     }
     flip(&mut cache);
     assert_eq!(heap.stats().live_objects, 1000);
     let dead = std::mem::take(&mut *DEAD.lock().unwrap());
     assert_eq!(dead.len(), 900);
     for p in &dead[..500] {
+        // SAFETY: SPECIAL-1 — the hook was told that it is dead, and its glue has run.
         unsafe { heap.special_done(*p as *mut u8) };
     }
     for p in &objects[..100] {
-        unsafe { heap.mark_ptr(*p) };
+        mark(&heap, *p);
     }
     flip(&mut cache);
     assert_eq!(heap.stats().live_objects, 500);
     assert!(DEAD.lock().unwrap().is_empty());
     for p in &dead[500..] {
+        // SAFETY: SPECIAL-1 — the hook was told that it is dead, and its glue has run.
         unsafe { heap.special_done(*p as *mut u8) };
     }
     flip(&mut cache);

@@ -1,37 +1,17 @@
 //! Spans, pages and addresses as the heap shows them, against what was done; and the report that tools read.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{fill, free, take};
 use gort_heap::{
-    Cache, GortAlloc, Heap, HeapConfig, Kind, Linux, PageState, Place, SpanClass, class_of,
+    Cache, GortAlloc, Heap, HeapConfig, Kind, Linux, PageState, Place,
 };
 use serde_json::Value;
-use std::alloc::Layout;
 use std::process::Command;
 use std::ptr::NonNull;
 
 #[global_allocator]
 static ALLOCATOR: GortAlloc = GortAlloc;
-
-fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, 8).unwrap()
-}
-
-fn fill(cache: &mut Cache, size: usize, n: usize) -> Vec<NonNull<u8>> {
-    (0..n).map(|_| cache.alloc(layout(size)).unwrap()).collect()
-}
-
-fn take(cache: &mut Cache, size: usize) -> NonNull<u8> {
-    let class = SpanClass::new(class_of(size), true);
-    loop {
-        match cache.take(class) {
-            Ok(slot) => return slot.ptr,
-            Err(need) => cache.refill(need).unwrap(),
-        }
-    }
-}
 
 /// A heap full of holes: of each 16 blocks one is left.
 fn cheese() -> (Heap, Cache, Vec<NonNull<u8>>) {
@@ -43,7 +23,7 @@ fn cheese() -> (Heap, Cache, Vec<NonNull<u8>>) {
     for (i, p) in all.into_iter().enumerate() {
         match i % 16 {
             0 => kept.push(p),
-            _ => unsafe { cache.dealloc(p, layout(512)) },
+            _ => free(&mut cache, p, 512),
         }
     }
     cache.flush();
@@ -91,7 +71,7 @@ fn spans_and_pages_add_up() {
     let text = heap.map().to_string();
     assert!(text.lines().count() >= 4 && text.contains('#') && text.contains("  "), "{text}");
     for p in kept {
-        unsafe { cache.dealloc(p, layout(512)) };
+        free(&mut cache, p, 512);
     }
     drop(cache);
     adds_up(&heap);

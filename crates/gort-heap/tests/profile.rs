@@ -1,26 +1,25 @@
 //! The heap profile against what was done: exactly at rate 1, within five standard deviations at others; and that hiding
 //! slots from the fast paths (PROFILE-1) disturbs neither figures nor contents. Buckets (PROFILE-2) are told apart by stack.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{free, holds, is_marked, layout, mark, resize, take, write};
 use gort_heap::profile::{DEFAULT_RATE, Scaled, stack};
-use gort_heap::{Cache, Heap, HeapConfig, Kind, Linux, SpanClass, class_of, class_size};
+use gort_heap::{Cache, Heap, HeapConfig, Kind, Linux, class_of, class_size};
 use proptest::prelude::*;
-use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
-
-fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, 8).unwrap()
-}
 
 fn slot(size: usize) -> usize {
     match class_of(size) {
         0 => size.next_multiple_of(8192),
         class => class_size(class),
     }
+}
+
+/// The cache of a place, made if there is none.
+fn open<'c>(heap: &Heap, place: &'c mut Option<Cache>) -> &'c mut Cache {
+    place.get_or_insert_with(|| heap.cache(Kind::Explicit).unwrap())
 }
 
 /// Sampled objects by size: allocated, freed.
@@ -44,10 +43,6 @@ fn estimated(heap: &Heap) -> BTreeMap<usize, Scaled> {
         row.inuse_bytes += more.inuse_bytes;
     });
     sums
-}
-
-fn holds(p: NonNull<u8>, n: usize, byte: u8) -> bool {
-    unsafe { std::slice::from_raw_parts(p.as_ptr(), n) }.iter().all(|b| *b == byte)
 }
 
 #[derive(Clone, Debug)]
@@ -84,35 +79,32 @@ proptest! {
         let mut want: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
         for (step, op) in ops.into_iter().enumerate() {
             let fill = step as u8 | 1;
-            let cache = |caches: &mut Vec<Option<Cache>>, i: usize| -> *mut Cache {
-                caches[i].get_or_insert_with(|| heap.cache(Kind::Explicit).unwrap())
-            };
             match op {
                 Op::Alloc { cache: i, size, zeroed } => {
-                    let c = unsafe { &mut *cache(&mut caches, i) };
+                    let c = open(&heap, &mut caches[i]);
                     let p = if zeroed { c.alloc_zeroed(layout(size)) } else { c.alloc(layout(size)) };
                     let p = p.unwrap();
                     if zeroed {
-                        prop_assert!(holds(p, size, 0));
+                        prop_assert!(holds(p, 0, size));
                     }
-                    unsafe { p.write_bytes(fill, size) };
+                    write(p, fill, size);
                     live.push((p, size, fill));
                     want.entry(slot(size)).or_default().0 += 1;
                 }
                 Op::Free { cache: i, which } => {
                     if live.is_empty() { continue }
                     let (p, size, fill) = live.swap_remove(which % live.len());
-                    prop_assert!(holds(p, size, fill));
-                    unsafe { (*cache(&mut caches, i)).dealloc(p, layout(size)) };
+                    prop_assert!(holds(p, fill, size));
+                    free(open(&heap, &mut caches[i]), p, size);
                     want.entry(slot(size)).or_default().1 += 1;
                 }
                 Op::Realloc { cache: i, which, size } => {
                     if live.is_empty() { continue }
                     let at = which % live.len();
                     let (p, old, fill) = live[at];
-                    let q = unsafe { (*cache(&mut caches, i)).realloc(p, layout(old), size) }.unwrap();
-                    prop_assert!(holds(q, old.min(size), fill));
-                    unsafe { q.write_bytes(fill, size) };
+                    let q = resize(open(&heap, &mut caches[i]), p, old, size);
+                    prop_assert!(holds(q, fill, old.min(size)));
+                    write(q, fill, size);
                     live[at] = (q, size, fill);
                     if q != p {
                         want.entry(slot(old)).or_default().1 += 1;
@@ -120,7 +112,7 @@ proptest! {
                     } else if slot(old) != slot(size) {
                         // A large one that was cut or extended: counted under the size that it began with.
                         want.entry(slot(old)).or_default().1 += 1;
-                        unsafe { (*cache(&mut caches, i)).dealloc(q, layout(size)) };
+                        free(open(&heap, &mut caches[i]), q, size);
                         live.swap_remove(at);
                     }
                 }
@@ -136,9 +128,9 @@ proptest! {
         prop_assert_eq!(sampled(&heap), want.clone());
         // When all is freed nothing is in use, and no page is flagged: frees of a second round miss no more than before.
         heap.set_profile_rate(0);
-        let c: *mut Cache = caches[0].get_or_insert_with(|| heap.cache(Kind::Explicit).unwrap());
+        let c = caches[0].get_or_insert_with(|| heap.cache(Kind::Explicit).unwrap());
         for (p, size, _) in live {
-            unsafe { (*c).dealloc(p, layout(size)) };
+            free(c, p, size);
         }
         prop_assert!(sampled(&heap).values().all(|(allocs, frees)| allocs == frees));
         heap.check().unwrap();
@@ -167,7 +159,7 @@ fn mix(heap: &Heap, rate: u64) -> BTreeMap<usize, (u64, u64)> {
     // One at a time, freed at once: never more than one slot of the array moves.
     for _ in 0..60_000 {
         let p = a.alloc(layout(32)).unwrap();
-        unsafe { a.dealloc(p, layout(32)) };
+        free(&mut a, p, 32);
     }
     count(32, 60_000, 0);
     // Batches that are kept.
@@ -179,8 +171,7 @@ fn mix(heap: &Heap, rate: u64) -> BTreeMap<usize, (u64, u64)> {
     for _ in 0..20 {
         let batch: Vec<_> = (0..1000).map(|_| a.alloc(layout(200)).unwrap()).collect();
         for (i, p) in batch.into_iter().enumerate() {
-            let c = if i % 3 == 0 { &mut b } else { &mut a };
-            unsafe { c.dealloc(p, layout(200)) };
+            free(if i % 3 == 0 { &mut b } else { &mut a }, p, 200);
         }
     }
     count(200, 20_000, 0);
@@ -189,7 +180,7 @@ fn mix(heap: &Heap, rate: u64) -> BTreeMap<usize, (u64, u64)> {
     let mut slots: Vec<_> = (0..2000).map(|_| a.alloc(layout(64)).unwrap()).collect();
     for _ in 0..30_000 {
         let at = rng.below(slots.len());
-        unsafe { a.dealloc(slots[at], layout(64)) };
+        free(&mut a, slots[at], 64);
         slots[at] = a.alloc(layout(64)).unwrap();
     }
     count(64, 32_000, 2000);
@@ -197,7 +188,7 @@ fn mix(heap: &Heap, rate: u64) -> BTreeMap<usize, (u64, u64)> {
     for i in 0..6000 {
         let p = a.alloc_zeroed(layout(400)).unwrap();
         if i % 2 == 0 {
-            unsafe { a.dealloc(p, layout(400)) };
+            free(&mut a, p, 400);
         }
     }
     count(400, 6000, 3000);
@@ -205,7 +196,7 @@ fn mix(heap: &Heap, rate: u64) -> BTreeMap<usize, (u64, u64)> {
     for i in 0..200 {
         let p = b.alloc(layout(40_000)).unwrap();
         if i % 4 != 0 {
-            unsafe { b.dealloc(p, layout(40_000)) };
+            free(&mut b, p, 40_000);
         }
     }
     count(40_000, 200, 50);
@@ -247,16 +238,6 @@ fn estimates_are_unbiased() {
     }
 }
 
-fn take(cache: &mut Cache, size: usize) -> NonNull<u8> {
-    let class = SpanClass::new(class_of(size), true);
-    loop {
-        match cache.take(class) {
-            Ok(slot) => return slot.ptr,
-            Err(need) => cache.refill(need).unwrap(),
-        }
-    }
-}
-
 /// The collector's objects: sampled at refills, ended by sweeps; hidden slots are no objects, and are coloured like others.
 #[test]
 fn the_collectors_side() {
@@ -281,8 +262,7 @@ fn the_collectors_side() {
             .collect();
         let large: Vec<_> = (0..20).map(|_| cache.take_large(50_000, true).unwrap().ptr).collect();
         for p in &objects {
-            let o = heap.find_object(p.as_ptr() as usize).unwrap();
-            assert_eq!(unsafe { heap.is_marked(&o) }, black);
+            assert_eq!(is_marked(&heap, *p), black);
         }
         // What was not handed out is none: only ours are.
         let next = objects[n as usize - 1].as_ptr() as usize + 48;
@@ -302,7 +282,7 @@ fn the_collectors_side() {
         cache.set_black(false);
         if !black {
             for p in objects.iter().step_by(3).chain(&large[..5]) {
-                unsafe { heap.mark_ptr(*p) };
+                mark(&heap, *p);
             }
         }
         heap.advance_sweepgen();
@@ -343,7 +323,7 @@ fn stacks_are_told_apart() {
         other_way(&mut c);
     }
     for p in one {
-        unsafe { c.dealloc(p, layout(80)) };
+        free(&mut c, p, 80);
     }
     let mut rows = Vec::with_capacity(16);
     let around = |f: fn(&mut Cache) -> NonNull<u8>, stack: &[usize]| {
@@ -376,7 +356,7 @@ fn the_rate_changes() {
     let unseen: Vec<_> = (0..100).map(|_| c.alloc(layout(80)).unwrap()).collect();
     assert!(sampled(&heap).is_empty());
     for p in unseen {
-        unsafe { c.dealloc(p, layout(80)) };
+        free(&mut c, p, 80);
     }
     heap.set_profile_rate(1);
     // The array is full of slots: the cache takes the rate over when it misses.
@@ -389,12 +369,12 @@ fn the_rate_changes() {
     let second: Vec<_> = (0..1000).map(|_| c.alloc(layout(80)).unwrap()).collect();
     assert_eq!(sampled(&heap)[&80], (seen, 0));
     for p in first {
-        unsafe { c.dealloc(p, layout(80)) };
+        free(&mut c, p, 80);
     }
     assert_eq!(sampled(&heap)[&80], (seen, seen));
     heap.set_profile_rate(1);
     for p in second {
-        unsafe { c.dealloc(p, layout(80)) };
+        free(&mut c, p, 80);
     }
     drop(c);
     // A cache from the pool, in which the profile was on.

@@ -1,33 +1,12 @@
 //! The figures against what was done, against a recount, and against the kernel's account (M-2).
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
 
+mod common;
+
+use common::{fill, free, mark, take};
 use gort_heap::class::{CLASSES, class_size};
 use gort_heap::{
-    Cache, ClassStats, GortAlloc, Heap, HeapConfig, HeapStats, Kind, Linux, SpanClass, class_of,
+    ClassStats, GortAlloc, Heap, HeapConfig, HeapStats, Kind, Linux, class_of,
 };
-use std::alloc::Layout;
-use std::ptr::NonNull;
-
-fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, 8).unwrap()
-}
-
-fn fill(cache: &mut Cache, size: usize, n: usize) -> Vec<NonNull<u8>> {
-    (0..n).map(|_| cache.alloc(layout(size)).unwrap()).collect()
-}
-
-fn take(cache: &mut Cache, size: usize) -> NonNull<u8> {
-    let class = SpanClass::new(class_of(size), true);
-    loop {
-        match cache.take(class) {
-            Ok(slot) => return slot.ptr,
-            Err(need) => cache.refill(need).unwrap(),
-        }
-    }
-}
 
 fn by_class(heap: &Heap, kind: Kind) -> [ClassStats; CLASSES] {
     let mut rows = [ClassStats::default(); CLASSES];
@@ -46,10 +25,10 @@ fn what_was_done_is_what_is_said() {
         let before = heap.stats();
         let objects = fill(&mut a, size, n);
         for p in &objects[..here] {
-            unsafe { a.dealloc(*p, layout(size)) };
+            free(&mut a, *p, size);
         }
         for p in &objects[here..here + there] {
-            unsafe { b.dealloc(*p, layout(size)) };
+            free(&mut b, *p, size);
         }
         mallocs += n as u64;
         frees += (here + there) as u64;
@@ -70,7 +49,7 @@ fn what_was_done_is_what_is_said() {
     let mut gc = heap.cache(Kind::Gc).unwrap();
     let objects: Vec<_> = (0..90).map(|_| take(&mut gc, 48)).collect();
     for p in objects.iter().step_by(3) {
-        unsafe { heap.mark_ptr(*p) };
+        mark(&heap, *p);
     }
     heap.advance_sweepgen();
     gc.flush();
@@ -92,7 +71,7 @@ fn go_names() {
     let kept = fill(&mut cache, 200, 5000);
     fill(&mut cache, 100_000, 3);
     for p in &kept[..2000] {
-        unsafe { cache.dealloc(*p, layout(200)) };
+        free(&mut cache, *p, 200);
     }
     heap.scavenge(u64::MAX, true);
     let (m, s) = (heap.mem_stats(), heap.stats());
@@ -176,7 +155,7 @@ fn the_kernel_agrees() {
         }
         kernel_agrees(&heap);
         for p in objects {
-            unsafe { cache.dealloc(p, layout(24)) };
+            free(&mut cache, p, 24);
         }
         drop(cache);
         heap.scavenge(u64::MAX, true);
