@@ -3,9 +3,7 @@
 mod common;
 
 use common::{fill, free, take};
-use gort_heap::{
-    Cache, GortAlloc, Heap, HeapConfig, Kind, Linux, PageState, Place,
-};
+use gort_heap::{Cache, GortAlloc, Heap, HeapConfig, Kind, Linux, PageState, Place};
 use serde_json::Value;
 use std::process::Command;
 use std::ptr::NonNull;

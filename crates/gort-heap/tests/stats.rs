@@ -4,9 +4,7 @@ mod common;
 
 use common::{fill, free, mark, take};
 use gort_heap::class::{CLASSES, class_size};
-use gort_heap::{
-    ClassStats, GortAlloc, Heap, HeapConfig, HeapStats, Kind, Linux, class_of,
-};
+use gort_heap::{ClassStats, GortAlloc, Heap, HeapConfig, HeapStats, Kind, Linux, class_of};
 
 fn by_class(heap: &Heap, kind: Kind) -> [ClassStats; CLASSES] {
     let mut rows = [ClassStats::default(); CLASSES];
