@@ -292,13 +292,10 @@ impl<B: Backend> Inner<B> {
         if entry.low() != mag.key.get() {
             return self.explicit_free_elsewhere(rec, entry, p, class);
         }
-        let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
-        if top == mag.hi.get() {
-            return self.explicit_free_full(rec, entry, p, class);
+        // SAFETY: H-10, H-7 — the entry has the magazine's key, and the block is given up.
+        if !unsafe { mag.push(p) } {
+            self.explicit_free_full(rec, entry, p, class);
         }
-        // SAFETY: H-10 — `top < hi`: a free place of the array.
-        unsafe { *top = p.as_ptr() };
-        mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
     }
 
     /// Gives back all that a cache has borrowed.

@@ -9,7 +9,7 @@ use crate::pages::PageCache;
 use crate::profile::Arms;
 use crate::spans::STASH;
 use core::cell::{Cell, UnsafeCell};
-use core::ptr::{null, null_mut};
+use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64};
 use gort_fixalloc::Chunk;
 
@@ -109,6 +109,23 @@ impl Mag {
     pub(crate) fn is_empty(&self) -> bool {
         use core::sync::atomic::Ordering::Relaxed;
         self.top.load(Relaxed) == self.lo.load(Relaxed) // ORDER: Relaxed, both — one writer, this cache.
+    }
+
+    /// Puts a slot onto the array; `false`: it is full.
+    ///
+    /// # Safety
+    /// H-10 — `p` is a free slot of the magazine's class, and in nobody's hands.
+    #[inline]
+    pub(crate) unsafe fn push(&self, p: NonNull<u8>) -> bool {
+        use core::sync::atomic::Ordering::Relaxed;
+        let top = self.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
+        if top == self.hi.get() {
+            return false;
+        }
+        // SAFETY: H-10 — `top < hi`: a free place of the array.
+        unsafe { *top = p.as_ptr() };
+        self.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
+        true
     }
 
     /// Has nothing, and matches no page entry.

@@ -9,7 +9,7 @@ use crate::inner::Inner;
 use crate::record::CacheRec;
 use core::alloc::Layout;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::Ordering::Release;
 use core::sync::atomic::compiler_fence;
 use gort_sys::Backend;
 
@@ -25,21 +25,16 @@ pub(crate) unsafe fn push_sampling(rec: &CacheRec, low: u32, p: *mut u8, class: 
         return false;
     }
     let i = span_class(class).index();
-    let mag = &rec.mags[i];
-    let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
-    if top == mag.hi.get() {
-        return false;
-    }
+    let Some(p) = NonNull::new(p) else { return false };
     rec.busy.set(true);
     compiler_fence(Release); // ORDER: Release — as in `Lease::take`: the mark is there before what a fork could tear.
     arms.show(rec, i);
-    // SAFETY: H-10 — `top < hi`: a free place of the array.
-    unsafe { *top = p };
-    mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
+    // SAFETY: H-10, H-7 — the entry has this cache's key for the class, and the block is given up.
+    let pushed = unsafe { rec.mags[i].push(p) };
     arms.hide(rec, i);
     compiler_fence(Release); // ORDER: Release — everything is in order before the mark goes.
     rec.busy.set(false);
-    true
+    pushed
 }
 
 impl<B: Backend> Inner<B> {
@@ -120,14 +115,9 @@ impl<B: Backend> Inner<B> {
         self.profile_look(rec);
         let i = span_class(class).index();
         self.disarm(rec, i);
-        let mag = &rec.mags[i];
-        let top = mag.top.load(Relaxed); // ORDER: Relaxed — one writer, this cache.
-        if top == mag.hi.get() {
+        // SAFETY: H-10, H-7 — the entry has this cache's key for the class, and the block is given up.
+        if !unsafe { rec.mags[i].push(p) } {
             self.explicit_free_full(rec, *entry, p, class);
-        } else {
-            // SAFETY: H-10 — `top < hi`: a free place of the array.
-            unsafe { *top = p.as_ptr() };
-            mag.top.store(top.wrapping_add(1), Relaxed); // ORDER: Relaxed — as above.
         }
         self.arm(rec, i);
         true
