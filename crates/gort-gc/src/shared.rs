@@ -113,7 +113,9 @@ impl Shared {
         let dead = Box::new(DeadQueue::new());
         let hooks = Hooks { ctx: ptr::from_ref(&*dead).cast(), dead: DeadQueue::hook };
         let heap = place.heap(config.range_shift, hooks)?;
-        heap.set_limit(config.memory_limit);
+        if config.memory_limit.is_some() {
+            heap.set_limit(config.memory_limit);
+        }
         let (base, shift) = heap.gc_range();
         let shared = Self {
             g: Published::new(Order::new(1, heap.sweepgen(), Mode::IDLE)),

@@ -26,8 +26,10 @@ fn two_clients() {
     assert_eq!(heap.gc_range(), (0, 0), "no collector yet");
     assert!(heap.stats().explicit_in_use > 0);
 
-    // The collector moves in: its objects are the heap's, beside those of the allocator.
+    // The collector moves in, and leaves the allocator's limit alone: its objects are the heap's, beside those of the allocator.
+    GortAlloc::set_memory_limit(Some(1 << 40));
     let mu = gort_gc::pin();
+    assert_eq!(heap.limit(), Some(1 << 40));
     let (base, shift) = heap.gc_range();
     let node = mu.alloc(NodeInit { key: 1, next: None });
     assert_eq!(core::ptr::from_ref(&*node).addr() >> shift, base >> shift);
@@ -48,6 +50,7 @@ fn two_clients() {
     // The limit counts both: with 40 MiB of blocks it leaves the collector what is left of 64 MiB.
     assert_eq!(gort_gc::set_gc_percent(None), Some(100));
     assert_eq!(gort_gc::set_memory_limit(Some(64 << 20)), None);
+    assert_eq!(heap.limit(), Some(64 << 20));
     let cycles = gort_gc::stats().cycles;
     for round in 0.. {
         let mu = gort_gc::pin();

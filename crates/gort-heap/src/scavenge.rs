@@ -20,6 +20,7 @@ use gort_sys::{Backend, PageRange};
 const RUN: usize = (64 << 10) / PAGE;
 /// Pages of the largest run dropped at once: 4 MiB, about a third of a millisecond.
 const MOST: usize = (4 << 20) / PAGE;
+
 impl<B: Backend> Heap<B> {
     /// Drops what is behind free pages, highest first, until `budget` bytes are gone or nothing is left; bytes that went.
     /// `force`: also small runs, and in chunks that are nearly full. Takes `heap.pages` for short times.
@@ -37,6 +38,11 @@ impl<B: Backend> Heap<B> {
     /// memory goes back before the heap grows above it, and growth never fails for it.
     pub fn set_limit(&self, limit: Option<u64>) {
         self.inner().limit.store(limit.unwrap_or(u64::MAX), Relaxed); // ORDER: Relaxed — a number.
+    }
+
+    /// The number that was set by [`set_limit`](Self::set_limit).
+    pub fn limit(&self) -> Option<u64> {
+        Some(self.inner().limit()).filter(|&limit| limit != u64::MAX)
     }
 
     /// Takes what waits in caches that nobody has, and gives all free pages back to the system; bytes that went.
