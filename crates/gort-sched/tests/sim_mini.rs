@@ -4,9 +4,11 @@ use gort_sched::go;
 use gort_sched::sim::mini::{End, Mini, Step};
 use gort_sched::sim::{self, Config, Outcome, Strategy as Order};
 use gort_sched::thread::{self, Thread};
+use gort_sys::clock;
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,18 +27,24 @@ enum Act {
 type Programs = Vec<Vec<Act>>;
 /// Which goroutine did which of its acts, in order.
 type Trace = Vec<(u64, usize)>;
+/// Goroutines of a run at most; fewer than moments in a stretch (`pause`).
 const MOST: usize = 30;
 
 fn programs() -> impl Strategy<Value = Programs> {
     let act = prop_oneof![
         3 => Just(Act::Yield),
-        // Nobody is due at the same moment as another.
         2 => (1..1_000_000_000u64).prop_map(Act::Sleep),
         2 => Just(Act::Wait),
         3 => (0..12usize).prop_map(Act::Wake),
         4 => (0..5usize).prop_map(Act::Spawn),
     ];
     prop::collection::vec(prop::collection::vec(act, 0..8), 5)
+}
+
+/// How long a goroutine sleeps from `now` on: nobody is due at the same moment as another, since in each stretch of 64 ns
+/// every goroutine has a moment of its own. (Of two that are due at once either may come first.)
+fn pause(now: u64, n: u64, me: u64) -> u64 {
+    (now + n * 1_000).next_multiple_of(64) + me - now
 }
 
 /// The programs on the miniature scheduler.
@@ -56,7 +64,7 @@ fn mini(procs: usize, seed: u64, programs: &Programs) -> (Trace, End, usize) {
                 at += 1;
                 match act {
                     Act::Yield => return Step::Yield,
-                    Act::Sleep(n) => return Step::Sleep(n * 1_000 + mini.me()),
+                    Act::Sleep(n) => return Step::Sleep(pause(mini.now(), n, mini.me())),
                     Act::Wait => return Step::Wait,
                     Act::Wake(n) if n < *world.made.borrow() => mini.wake(n as u64 + 1),
                     Act::Spawn(which) if *world.made.borrow() < MOST => start(mini, &world, which),
@@ -83,6 +91,8 @@ fn real(config: &Config, programs: &Programs) -> (Trace, sim::Report) {
         programs: Programs,
         trace: Mutex<Trace>,
         made: Mutex<Vec<Thread>>,
+        /// When the simulation began.
+        zero: AtomicU64,
     }
     fn life(world: &Arc<World>, which: usize) {
         let me = thread::goroutine_id().unwrap();
@@ -90,7 +100,10 @@ fn real(config: &Config, programs: &Programs) -> (Trace, sim::Report) {
             world.trace.lock().unwrap().push((me, at));
             match act {
                 Act::Yield => thread::yield_now(),
-                Act::Sleep(n) => thread::sleep(Duration::from_nanos(n * 1_000 + me)),
+                Act::Sleep(n) => {
+                    let now = clock::nanos() - world.zero.load(Relaxed);
+                    thread::sleep(Duration::from_nanos(pause(now, n, me)));
+                }
                 Act::Wait => thread::park(),
                 Act::Wake(n) => {
                     let other = world.made.lock().unwrap().get(n).cloned();
@@ -112,9 +125,11 @@ fn real(config: &Config, programs: &Programs) -> (Trace, sim::Report) {
         programs: programs.clone(),
         trace: Mutex::default(),
         made: Mutex::default(),
+        zero: AtomicU64::new(0),
     });
     let inner = Arc::clone(&world);
     let report = sim::run(config, move || {
+        inner.zero.store(clock::nanos(), Relaxed);
         inner.made.lock().unwrap().push(thread::current());
         life(&inner, 0);
     });
