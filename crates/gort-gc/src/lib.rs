@@ -198,8 +198,8 @@ pub use crate::{
     policy::{ClosedLoop, Reading},
     pressure::{OnPressure, Pressure},
     process::{
-        collect, configure, default_collector, existing, pin, set_gc_percent, set_gctrace,
-        set_memory_limit, set_min_heap, stats,
+        collect, configure, default_collector, existing, free_os_memory, pin, set_gc_percent,
+        set_gctrace, set_memory_limit, set_min_heap, stats,
     },
     root::Root,
     root_cell::RootCell,

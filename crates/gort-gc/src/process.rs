@@ -88,6 +88,18 @@ pub fn collect() -> Result<(), CollectError> {
     default_collector().map_err(CollectError::Memory)?.collect()
 }
 
+/// Collects, if there is a collector, and gives all free memory of the process's heap back to the system, what
+/// [`GortAlloc`](gort_heap::GortAlloc) serves from included; bytes that went. What Go calls `debug.FreeOSMemory`.
+///
+/// # Errors
+/// As [`Collector::collect`]; nothing is given back then.
+pub fn free_os_memory() -> Result<u64, CollectError> {
+    if let Some(collector) = existing() {
+        collector.collect()?;
+    }
+    Ok(gort_heap::GortAlloc::free_os_memory())
+}
+
 /// What the process-wide collector has done; all zero if there is none yet.
 pub fn stats() -> Stats {
     existing().map(Collector::stats).unwrap_or_default()

@@ -181,6 +181,7 @@ pub mod debug {
         pub use gort_observe::pprof::{NAMES, Profile, View, profile, write};
     }
 
+    pub use gort_gc::{free_os_memory, set_gc_percent, set_memory_limit};
     pub use gort_heap::profile::DEFAULT_RATE;
     /// The process's heap in full, as lines of JSON, for `cargo xtask frag` and `cargo xtask heap-map`.
     pub use gort_observe::heap_report::write as heap_report;
