@@ -7,6 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+/// Everything of this binary is allocated from gort's heap, under whatever locks of the runtime: their order is checked.
+#[global_allocator]
+static ALLOCATOR: gort::GortAlloc = gort::GortAlloc;
+
 fn entries(dir: &str) -> usize {
     std::fs::read_dir(dir).expect("proc is there").count()
 }

@@ -6,6 +6,9 @@
 mod moved;
 mod plain;
 
+#[global_allocator]
+static ALLOCATOR: gort::GortAlloc = gort::GortAlloc;
+
 macro_rules! programs {
     ($($program:ident)*) => {
         $(#[test]

@@ -17,7 +17,7 @@ use crate::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::host::WorkerKind;
 use crate::shared::Shared;
 
-static DEAD: Rank = Rank { layer: layer::HEAP, n: 15, name: "gc.dead" };
+static DEAD: Rank = Rank { layer: layer::GC, n: 11, name: "gc.dead" };
 
 struct Dead {
     object: *mut u8,

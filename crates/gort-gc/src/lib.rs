@@ -65,8 +65,8 @@
 //!
 //! # Locks
 //! `gc.default`/`gc.graves` (0) < `gc.contexts` (1) < `gc.waiters` (2) < `gc.roots` (4) < `gc.weak` (5) < `gc.cleanups` (6) <
-//! `gc.cleanup` (7) < `gc.stats` (8) < `gc.pace` (9) < `gc.places` (10), all
-//! before the heap's; `gc.dead` is a leaf of the heap's layer, because sweepers take it. None is taken by a fast path.
+//! `gc.cleanup` (7) < `gc.stats` (8) < `gc.pace` (9) < `gc.places` (10) <
+//! `gc.dead` (11, by sweepers, who hold none of the heap's then), all before the heap's. None is taken by a fast path.
 //!
 //! # Read in this order
 //! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `tiny` → `mark` → `markers` → `roots` →

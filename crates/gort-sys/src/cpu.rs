@@ -8,7 +8,7 @@ use crate::cgroup::{CpuLimit, Groups};
 use crate::lock::Lock;
 use crate::rank::{Rank, layer};
 
-static RANK: Rank = Rank { layer: layer::SYS, n: 2, name: "sys.groups" };
+static RANK: Rank = Rank { layer: layer::SYS_ALLOCATES, n: 0, name: "sys.groups" };
 static GROUPS: Lock<Option<Groups>> = Lock::new(&RANK, None);
 
 /// Words of the largest affinity mask that is asked for: 8192 processors.

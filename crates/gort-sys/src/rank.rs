@@ -28,10 +28,13 @@ pub mod layer {
     pub const SCHED: u8 = 4;
     /// gort-gc
     pub const GC: u8 = 6;
-    /// gort-heap
-    pub const HEAP: u8 = 8;
     /// gort-stack
-    pub const STACK: u8 = 10;
+    pub const STACK: u8 = 8;
+    /// gort-sys, where memory is allocated while the lock is held
+    pub const SYS_ALLOCATES: u8 = 9;
+    /// gort-heap. Inside of all that may allocate: the heap can be the program's allocator, and then whoever allocates while
+    /// it holds a lock takes the heap's.
+    pub const HEAP: u8 = 10;
     /// gort-fixalloc
     pub const FIX: u8 = 12;
     /// gort-sys
