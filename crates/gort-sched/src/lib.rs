@@ -69,11 +69,12 @@
 //!
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `pick` → `schedule` → `steal` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `timer` → [`netpoll`] → [`join`] →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] → [`join`] →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
 mod blocking;
 mod checkpoint;
+mod chores;
 mod deadlock;
 pub mod future;
 mod g;

@@ -11,13 +11,14 @@
 //! Taking a P does not stop the thread: it runs its goroutine on, time-sliced by the kernel, and
 //! queues for a P at its next call into the runtime (see [`crate::handoff`]).
 
+use crate::chores::{self, Chores};
 use crate::handoff;
-
 use crate::p::{P, bump};
 use crate::scheduler::{EXITING, Scheduler};
 use core::fmt::Write;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use core::sync::atomic::fence;
+use core::time::Duration;
 use gort_sys::clock;
 use gort_sys::fatal::Line;
 
@@ -27,27 +28,26 @@ const SHORTEST: u64 = 20_000;
 const LONGEST: u64 = 10_000_000;
 /// Rounds without a find before the sleep grows.
 const PATIENCE: u32 = 50;
-/// Between two looks at idle stacks, and at how many processors the system allows.
-const TRIM_EVERY: u64 = 1_000_000_000;
-/// Parked goroutines whose stacks are trimmed at a time: 1.5 µs each.
-const TRIM_PARKED: usize = 512;
 /// The network is polled at least this often, in nanoseconds.
 const POLL_EVERY: u64 = 10_000_000;
-/// Warm idle stacks that each class keeps.
-const TRIM_KEEP: usize = 64;
 
 /// The thread's life.
 pub(crate) fn run(s: &Scheduler) {
     let _helper = crate::deadlock::HelperThread::register();
     let (mut quiet, mut nap) = (0u32, SHORTEST);
-    let (mut traced, mut trimmed) = (clock::nanos(), clock::nanos());
+    let mut traced = clock::nanos();
+    let mut chores = Chores::new(traced);
     let mut before = u32::MAX;
     while s.life() != EXITING {
         // Idle at two looks, and nothing has run between them: a server that waits for its next event
         // every few microseconds would otherwise pay for a wake-up of sysmon each time.
         let slices = s.slices();
         let unchanged = core::mem::replace(&mut before, slices) == slices;
-        if unchanged && s.supply.look().idle() == s.procs() && deep_sleep(s) {
+        if !unchanged {
+            chores.begin_again();
+        }
+        let idle = unchanged && s.supply.look().idle() == s.procs();
+        if idle && deep_sleep(s, chores.left().then_some(chores::EVERY)) {
             // One quick look, and then less and less often: a program that works in short bursts
             // would otherwise be interrupted fifty times after each.
             (quiet, nap) = (PATIENCE, SHORTEST);
@@ -61,12 +61,7 @@ pub(crate) fn run(s: &Scheduler) {
             traced = now;
             print_trace(s, now);
         }
-        if now - trimmed >= TRIM_EVERY {
-            trimmed = now;
-            s.follow_system();
-            s.stacks.trim(TRIM_KEEP, 4096);
-            s.trim_parked(TRIM_PARKED);
-        }
+        chores.run_if_due(s, now, idle);
         if found {
             (quiet, nap) = (0, SHORTEST);
         } else {
@@ -78,8 +73,8 @@ pub(crate) fn run(s: &Scheduler) {
     }
 }
 
-/// Sleeps while every P is idle. `true` if it slept.
-fn deep_sleep(s: &Scheduler) -> bool {
+/// Sleeps while every P is idle, for as long as `most` at the most. `true` if it slept.
+fn deep_sleep(s: &Scheduler, most: Option<Duration>) -> bool {
     s.sysmon_note.clear();
     // ORDER: SeqCst — announced before the look; pairs with `stir_sysmon` after a P was taken.
     s.sysmon_deep.store(true, SeqCst);
@@ -89,7 +84,15 @@ fn deep_sleep(s: &Scheduler) -> bool {
         s.sysmon_deep.store(false, Relaxed);
         return false;
     }
-    s.sysmon_note.sleep();
+    match most {
+        None => s.sysmon_note.sleep(),
+        Some(most) => {
+            if !s.sysmon_note.sleep_for(most) {
+                // ORDER: Relaxed — our own flag, withdrawn. Who still saw it sets a note that nobody waits for.
+                s.sysmon_deep.store(false, Relaxed);
+            }
+        }
+    }
     true
 }
 

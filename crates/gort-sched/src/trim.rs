@@ -13,29 +13,62 @@ use core::sync::atomic::Ordering::Relaxed;
 const MARGIN: usize = 8 << 10;
 const PAGE: usize = 4096;
 
+/// What one round came upon.
+pub(crate) struct Round {
+    /// Records looked at.
+    pub(crate) looked: usize,
+    /// Goroutines that stay parked and were not yet seen to the end.
+    pub(crate) found: usize,
+    /// Stacks trimmed.
+    pub(crate) trimmed: usize,
+}
+
+enum Seen {
+    /// Not parked, or trimmed in this wait already.
+    Nothing,
+    /// Parked since the last look, or on its way out: another look is needed.
+    First,
+    Trimmed,
+}
+
 impl Scheduler {
-    /// Looks at up to `most * 8` records and trims up to `most` stacks; returns how many. Called by
-    /// sysmon once a second; two calls without a wake between them trim a stack.
+    /// Looks at up to `most * 8` records and trims up to `most` stacks; returns how many. Two calls without a wake between
+    /// them trim a stack.
     pub fn trim_parked(&self, most: usize) -> usize {
+        self.trim_round(most).trimmed
+    }
+
+    /// The same, once a second by sysmon.
+    pub(crate) fn trim_round(&self, most: usize) -> Round {
         let all = self.gs.len();
         // ORDER: Relaxed — a place to go on from.
         let from = self.trim_cursor.load(Relaxed);
-        let (mut trimmed, mut looked) = (0, 0);
-        while looked < all.min(most * 8) && trimmed < most {
-            if let Some(g) = self.gs.get((from + looked) % all) {
-                trimmed += usize::from(trim(g));
+        let mut round = Round { looked: 0, found: 0, trimmed: 0 };
+        while round.looked < all.min(most * 8) && round.trimmed < most {
+            match self.gs.get((from + round.looked) % all).map_or(Seen::Nothing, trim) {
+                Seen::Nothing => {}
+                Seen::First => round.found += 1,
+                Seen::Trimmed => {
+                    round.found += 1;
+                    round.trimmed += 1;
+                }
             }
-            looked += 1;
+            round.looked += 1;
         }
         // ORDER: Relaxed — as above.
-        self.trim_cursor.store(if all == 0 { 0 } else { (from + looked) % all }, Relaxed);
-        trimmed
+        self.trim_cursor.store(if all == 0 { 0 } else { (from + round.looked) % all }, Relaxed);
+        round
+    }
+
+    /// Records that a pass has to look at.
+    pub(crate) fn goroutine_records(&self) -> usize {
+        self.gs.len()
     }
 }
 
-fn trim(g: &G) -> bool {
+fn trim(g: &G) -> Seen {
     if g.state.get() != GState::Waiting {
-        return false;
+        return Seen::Nothing;
     }
     let number = g.word.number();
     let seen = u64::from(number) << 1;
@@ -44,10 +77,10 @@ fn trim(g: &G) -> bool {
     if mark == seen | 1 {
         // ORDER: Relaxed — as above.
         g.trim_mark.store(mark, Relaxed);
-        return false;
+        return Seen::Nothing;
     }
     if mark != seen || !g.word.hold(number) {
-        return false;
+        return Seen::First;
     }
     let class = g.stack_class();
     let low = g.stack_low.get() + class.guard_bytes();
@@ -60,5 +93,5 @@ fn trim(g: &G) -> bool {
     g.word.let_go();
     // ORDER: Relaxed — as above.
     g.trim_mark.store(seen | 1, Relaxed);
-    true
+    Seen::Trimmed
 }
