@@ -42,6 +42,18 @@ fn a_graph_survives_by_its_root() {
 }
 
 #[test]
+fn a_lisp_on_the_collector() {
+    const GOLDEN: &str = include_str!("../examples/lisp/demo.golden");
+    for (procs, debug) in [("1", ""), ("2", "gctrace=1"), ("2", "gccheckmark=1,clobberfree=1")] {
+        let (code, out, err) = run(example("lisp").env("GOMAXPROCS", procs).env("GODEBUG", debug));
+        assert_eq!((code, out.as_str()), (Some(0), GOLDEN), "{err}");
+        // The two forced cycles at least.
+        let traced = err.lines().filter(|line| line.starts_with("gc ")).count();
+        assert!(if debug == "gctrace=1" { traced >= 2 } else { err.is_empty() }, "{err}");
+    }
+}
+
+#[test]
 fn a_hog_on_one_processor() {
     let (code, out, _) = run(example("hog").env("GOMAXPROCS", "1"));
     assert_eq!(code, Some(0));
