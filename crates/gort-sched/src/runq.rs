@@ -54,6 +54,12 @@ impl<T, const N: usize> RunQueue<T, N> {
         if n > N as u32 { 0 } else { n }
     }
 
+    /// How many items were ever taken; wraps.
+    pub(crate) fn head(&self) -> u32 {
+        // ORDER: Relaxed — a look, for who waits that it changes.
+        self.head.0.load(Relaxed)
+    }
+
     /// Owner: appends an item. If the ring is full, the older half and the item are handed to
     /// `spill` instead, oldest first.
     #[inline]
