@@ -56,6 +56,12 @@ macro_rules! handles {
             }
         }
 
+        impl gort_sched::netpoll::AsSource for $name {
+            fn as_source(&self) -> (&gort_sched::netpoll::Source, BorrowedFd<'_>) {
+                self.0.as_source()
+            }
+        }
+
         impl AsRawFd for $name {
             fn as_raw_fd(&self) -> RawFd {
                 self.0.socket().as_raw_fd()

@@ -8,7 +8,7 @@ use gort_sched::netpoll::{Direction, Mark, Outcome, Source};
 use gort_sched::thread::{self, deadline_after};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -98,6 +98,11 @@ impl<S: AsFd> Io<S> {
 
     pub(crate) fn socket(&self) -> &S {
         &self.socket
+    }
+
+    /// For a select.
+    pub(crate) fn as_source(&self) -> (&Source, BorrowedFd<'_>) {
+        (&self.source, self.socket.as_fd())
     }
 
     pub(crate) fn set_nonblocking(&self, on: bool) {

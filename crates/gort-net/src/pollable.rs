@@ -2,7 +2,7 @@
 //! other crates.
 
 use crate::io::Io;
-use gort_sched::netpoll::{Direction, Outcome};
+use gort_sched::netpoll::{AsSource, Direction, Outcome, Source};
 use gort_sched::thread::deadline_after;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -56,7 +56,8 @@ impl<T: AsFd> Pollable<T> {
         self.0.release()
     }
 
-    /// Waits until it can be read (or has ended, or has an error).
+    /// Waits until it can be read (or has ended, or has an error). As a case of a select it is
+    /// `readable(pollable)`.
     ///
     /// # Errors
     /// The descriptor cannot be watched, or was closed.
@@ -64,7 +65,7 @@ impl<T: AsFd> Pollable<T> {
         self.ready(Direction::Read, None).map(|_| ())
     }
 
-    /// Waits until it can be written to.
+    /// Waits until it can be written to. As a case of a select it is `writable(pollable)`.
     ///
     /// # Errors
     /// The descriptor cannot be watched, or was closed.
@@ -118,7 +119,7 @@ impl<T: AsFd> Pollable<T> {
         self.0.run(Direction::Write, f)
     }
 
-    /// Ends all waits of goroutines, the present ones and those to come, with
+    /// Ends all waits, the present ones and those to come, with
     /// [`NotConnected`](io::ErrorKind::NotConnected).
     pub fn close(&self) {
         self.0.close();
@@ -128,6 +129,12 @@ impl<T: AsFd> Pollable<T> {
 impl<T: AsFd> AsFd for Pollable<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.socket().as_fd()
+    }
+}
+
+impl<T: AsFd> AsSource for Pollable<T> {
+    fn as_source(&self) -> (&Source, BorrowedFd<'_>) {
+        self.0.as_source()
     }
 }
 

@@ -38,6 +38,7 @@
 //!   context is saved.
 //! - HOLD-1    While a parked goroutine's ticket is held, its stack belongs to the holder.
 //! - PARK-1    A thread does not end while a ticket of it can be found.
+//! - PARK-2    A thread that was promised a ring takes it before it goes on: its alarm is open till then.
 //! - WAKE-1    No goroutine stays runnable while a P is idle for good (`wake`).
 //! - HANDOFF-1 A P is touched by its M or taken by sysmon, never both (`handoff`).
 //! - LEND-1    A P that a blocking thread has lent is whose exchange empties its `lender` (`blocking`).
@@ -69,7 +70,7 @@
 //!
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `pick` → `schedule` → `steal` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] → [`join`] →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
 mod blocking;

@@ -18,12 +18,16 @@
 //! is made then: a program without sockets has none. A plain thread needs no poller: it waits in
 //! `poll(2)` by itself.
 
+mod interest;
+mod outside;
 mod poller;
 mod slot;
+mod stay;
 
+pub use interest::{AsSource, Interest, wait_beside};
+pub(crate) use outside::poll_fd;
 pub(crate) use poller::Netpoll;
 
-use crate::park::{SHUTDOWN, TIMEOUT, Ticket, WaitReason, unwind};
 use crate::scheduler::Scheduler;
 use core::fmt;
 use core::ptr::null_mut;
@@ -33,9 +37,8 @@ use core::sync::atomic::{
     fence,
 };
 use core::time::Duration;
-use gort_sys::clock;
 use poller::Record;
-use slot::{Seat, Seen, Slot};
+use slot::{Seen, Slot};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
@@ -219,7 +222,7 @@ impl Source {
         if self.is_closed() {
             return Err(closed());
         }
-        Ok(wait_in(r.slot(direction), seen, deadline_ns))
+        Ok(stay::wait_in(r.slot(direction), seen, deadline_ns))
     }
 
     /// Registers with the poller of `s`. `None`: somebody else was first.
@@ -264,28 +267,8 @@ impl Source {
         }
     }
 
-    /// A plain thread waits by itself.
-    #[cold]
-    fn wait_outside(
-        &self,
-        fd: BorrowedFd<'_>,
-        direction: Direction,
-        deadline_ns: Option<u64>,
-    ) -> io::Result<Outcome> {
-        loop {
-            let left =
-                deadline_ns.map(|end| Duration::from_nanos(end.saturating_sub(clock::nanos())));
-            match poll_fd(fd.as_raw_fd(), direction.events(), left) {
-                _ if self.is_closed() => return Err(closed()),
-                true => return Ok(Outcome::Ready),
-                false if left.is_some_and(|l| l.is_zero()) => return Ok(Outcome::TimedOut),
-                false => {}
-            }
-        }
-    }
-
     /// Ends all waits, the present ones and those to come, with an error. The descriptor stays open
-    /// until it is dropped. (A plain thread notices at its next event.)
+    /// until it is dropped.
     pub fn close(&self) {
         // ORDER: SeqCst — before the look for a registration: pairs with `register`.
         self.closed.store(true, SeqCst);
@@ -293,6 +276,7 @@ impl Source {
         if let Some(r) = self.registration() {
             Netpoll::stir(r.record());
         }
+        outside::stir(self);
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -319,54 +303,6 @@ impl Drop for Source {
 #[cold]
 fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the descriptor was closed while in use")
-}
-
-/// A ticket in a slot, taken back on every way out.
-struct Stay<'a> {
-    slot: &'a Slot,
-    seen: Seen,
-    seat: Seat,
-    ticket: Ticket,
-}
-
-impl Drop for Stay<'_> {
-    fn drop(&mut self) {
-        self.slot.leave(self.seen, self.seat, self.ticket);
-    }
-}
-
-fn wait_in(slot: &Slot, seen: Seen, deadline_ns: Option<u64>) -> Outcome {
-    let ticket = Ticket::open();
-    let Some(seat) = slot.sit(seen, ticket) else {
-        // Nobody but a shutdown can have seen it.
-        if !ticket.cancel() {
-            let _ = ticket.wait(WaitReason::IoWait);
-        }
-        return Outcome::Ready;
-    };
-    let stay = Stay { slot, seen, seat, ticket };
-    let code = match deadline_ns {
-        Some(when) => ticket.wait_until(WaitReason::IoWait, when),
-        None => ticket.wait(WaitReason::IoWait),
-    };
-    drop(stay);
-    match code {
-        TIMEOUT => Outcome::TimedOut,
-        SHUTDOWN => unwind(),
-        _ => Outcome::Ready,
-    }
-}
-
-/// Waits in `poll(2)` for one descriptor; `false` if nothing came in `limit`, or a signal did.
-pub(crate) fn poll_fd(fd: RawFd, what: i16, limit: Option<Duration>) -> bool {
-    let mut one = libc::pollfd { fd, events: what, revents: 0 };
-    let limit = limit.map(|l| libc::timespec {
-        tv_sec: libc::time_t::try_from(l.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: l.subsec_nanos().into(),
-    });
-    let limit = limit.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-    // SAFETY: NET-6 — the two structures live over the call; a bad descriptor is an answer.
-    unsafe { libc::ppoll(&raw mut one, 1, limit, core::ptr::null()) > 0 }
 }
 
 impl Scheduler {

@@ -6,6 +6,8 @@
 //! waiter's memory is good until then. Nothing is lost and nobody is woken twice (WAKE-ONCE,
 //! see `word`).
 
+mod alarm;
+
 use crate::g::G;
 use crate::handoff;
 use crate::m::{M, Post};
@@ -32,12 +34,21 @@ pub const TIMEOUT: u32 = 0xff_fff1;
 pub const SHUTDOWN: u32 = 0xff_fff2;
 /// The waiter took it back itself.
 const CANCELLED: u32 = 0xff_fff3;
+/// A descriptor is ready, has ended, or was closed.
+pub const READY: u32 = 0xff_fff4;
 
 /// What a plain thread waits with. Lives as long as its thread.
 #[repr(align(32))]
 struct Outsider {
     word: TicketWord,
     note: Note,
+    alarm: alarm::Alarm,
+}
+
+impl Outsider {
+    fn new() -> Self {
+        Self { word: TicketWord::new(), note: Note::new(), alarm: alarm::Alarm::new() }
+    }
 }
 
 /// Plain threads that have waited or woken and are alive: as long as there is one, goroutines
@@ -65,7 +76,7 @@ std::thread_local! {
             // ORDER: Relaxed — a figure.
             OUTSIDERS.fetch_add(1, Relaxed);
         }
-        Joined(Box::new(Outsider { word: TicketWord::new(), note: Note::new() }), counts)
+        Joined(Box::new(Outsider::new()), counts)
     };
 }
 
@@ -78,10 +89,7 @@ fn outsider() -> NonNull<Outsider> {
     match OUTSIDER.try_with(|j| NonNull::from(&*j.0)) {
         Ok(o) => o,
         // In the thread's last moments, when its thread-locals are gone: one small leak.
-        Err(_) => NonNull::from(Box::leak(Box::new(Outsider {
-            word: TicketWord::new(),
-            note: Note::new(),
-        }))),
+        Err(_) => NonNull::from(Box::leak(Box::new(Outsider::new()))),
     }
 }
 
@@ -188,7 +196,9 @@ impl Ticket {
             }
             Who::Thread(o) => {
                 o.word.wake();
-                o.note.wake();
+                if o.note.wake() {
+                    o.alarm.ring();
+                }
             }
         }
     }

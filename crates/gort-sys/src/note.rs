@@ -6,13 +6,15 @@
 use crate::futex;
 use core::sync::atomic::{
     AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 use std::time::{Duration, Instant};
 
 const CLEAR: u32 = 0;
 const SET: u32 = 1;
 const ASLEEP: u32 = 2;
+/// The sleeper waits for something that can ring, not for the note.
+const ARMED: u32 = 3;
 
 /// A one-shot event between one sleeper and one waker.
 #[derive(Debug, Default)]
@@ -30,13 +32,24 @@ impl Note {
         self.0.store(CLEAR, Relaxed);
     }
 
-    /// Wakes the sleeper, or makes its next sleep return at once.
-    pub fn wake(&self) {
+    /// Wakes the sleeper, or makes its next sleep return at once. `true`: the sleeper has [armed](Self::arm)
+    /// it, and stays until the caller has rung as the two have agreed.
+    #[inline]
+    pub fn wake(&self) -> bool {
         let word: *const AtomicU32 = &raw const self.0;
-        // ORDER: Release ⇒ `sleep`: what the waker did before.
-        if self.0.swap(SET, Release) == ASLEEP {
+        // ORDER: AcqRel — Release ⇒ `sleep`: what the waker did before; Acquire ⇐ `arm`: how to ring.
+        let before = self.0.swap(SET, AcqRel);
+        if before == ASLEEP {
             futex::wake(word, 1);
         }
+        before == ARMED
+    }
+
+    /// Says that the sleeper will not sleep here, but where a waker has to ring. `false`: the note is set
+    /// already, and nobody will ring.
+    pub fn arm(&self) -> bool {
+        // ORDER: Release ⇒ `wake`: how to ring; Acquire on failure ⇐ `wake`.
+        self.0.compare_exchange(CLEAR, ARMED, Release, Acquire).is_ok()
     }
 
     /// Sleeps until the note is set.
@@ -104,6 +117,17 @@ mod tests {
         note.clear();
         assert!(!note.sleep_for(Duration::from_millis(1)));
         assert!(!note.is_set());
+    }
+
+    #[test]
+    fn an_armed_note_asks_for_a_ring() {
+        let note = Note::new();
+        assert!(note.arm());
+        assert!(note.wake(), "the waker has to ring");
+        assert!(!note.arm(), "set already");
+        assert!(!note.wake());
+        note.clear();
+        assert!(!note.wake(), "nobody is there");
     }
 
     #[test]

@@ -112,6 +112,7 @@ pub mod os {
 /// Any descriptor that the kernel can watch.
 pub mod io {
     pub use gort_net::Pollable;
+    pub use gort_sched::netpoll::AsSource;
 }
 
 /// Garbage-collected objects: guards, handles, fields, roots.

@@ -7,7 +7,7 @@
 
 use super::slot::{Seen, Slot};
 use crate::g::GFifo;
-use crate::park::Ticket;
+use crate::park::{READY, Ticket};
 use crate::scheduler::Scheduler;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
@@ -37,8 +37,6 @@ const CHUNKS: usize = 26;
 const EXACT: Duration = Duration::from_secs(1);
 /// A sleep that was shorter was none: the events were there already, in nanoseconds.
 const NO_SLEEP: u64 = 5_000;
-/// The code that waiters are woken with.
-const READY: u32 = 1;
 
 /// A watched descriptor.
 #[derive(Debug)]

@@ -12,7 +12,9 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::fmt;
 use core::ptr;
+use gort_sched::netpoll::{AsSource, Direction, Interest};
 use gort_sched::park::Ticket;
+use std::io;
 use std::sync::Arc;
 
 /// One operation of a select. Made by `select!` and [`Select`](crate::Select).
@@ -33,6 +35,8 @@ pub(super) enum What<'a> {
     Send(&'a (dyn AnyChan + 'a)),
     /// Receive from a clock.
     Clock(&'a (dyn AnyClock + 'a)),
+    /// Hear that a descriptor is ready.
+    Ready(Interest<'a>),
     /// Receive from nowhere.
     Never,
 }
@@ -43,6 +47,7 @@ impl fmt::Debug for Case<'_> {
             What::Recv(_) => "Case(recv)",
             What::Send(_) => "Case(send)",
             What::Clock(_) => "Case(clock)",
+            What::Ready(_) => "Case(ready)",
             What::Never => "Case(never)",
         })
     }
@@ -56,6 +61,10 @@ pub(super) enum Prize<'a> {
     Nothing,
     /// The right to send.
     Grant(&'a (dyn AnyChan + 'a), Grant),
+    /// A descriptor is ready.
+    Ready,
+    /// A descriptor was closed, or the system cannot watch it: its error, or 0.
+    Broken(i32),
 }
 
 /// How a try ended.
@@ -87,6 +96,29 @@ impl<'a> Case<'a> {
         Self::channel(What::Send(s.any()), &s.chan().base)
     }
 
+    /// Hearing that `d` can be read (or has ended, or has an error).
+    pub fn readable(d: &'a (impl AsSource + ?Sized)) -> Self {
+        Self::ready(Interest::new(d, Direction::Read))
+    }
+
+    /// Hearing that `d` can be written to.
+    pub fn writable(d: &'a (impl AsSource + ?Sized)) -> Self {
+        Self::ready(Interest::new(d, Direction::Write))
+    }
+
+    fn ready(interest: Interest<'a>) -> Self {
+        Self { what: What::Ready(interest), base: None, closes: NEVER }
+    }
+
+    /// The descriptor, if it waits for one.
+    #[inline]
+    pub(super) fn interest(&self) -> Option<Interest<'a>> {
+        match self.what {
+            What::Ready(interest) => Some(interest),
+            _ => None,
+        }
+    }
+
     #[inline]
     fn channel(what: What<'a>, base: &'a Base) -> Self {
         Self { what, base: Some(base), closes: NEVER }
@@ -108,6 +140,7 @@ impl<'a> Case<'a> {
         match self.what {
             What::Recv(chan) | What::Send(chan) => ptr::from_ref(chan).cast(),
             What::Clock(clock) => ptr::from_ref(clock).cast(),
+            What::Ready(interest) => interest.address().cast(),
             What::Never => ptr::null(),
         }
     }
@@ -117,7 +150,7 @@ impl<'a> Case<'a> {
         match self.what {
             What::Recv(chan) => chan.layout(),
             What::Clock(clock) => clock.layout(),
-            What::Send(_) | What::Never => Layout::new::<()>(),
+            What::Send(_) | What::Ready(_) | What::Never => Layout::new::<()>(),
         }
     }
 
@@ -152,7 +185,7 @@ impl<'a> Case<'a> {
         match self.what {
             What::Recv(_) => self.locked().looks_empty(),
             What::Send(_) => self.locked().looks_full(),
-            What::Clock(_) => false,
+            What::Clock(_) | What::Ready(_) => false,
             What::Never => true,
         }
     }
@@ -192,6 +225,7 @@ impl<'a> Case<'a> {
                     false => Tried::NotReady,
                 }
             }
+            What::Ready(interest) => heard(interest.is_ready()),
             What::Never => Tried::NotReady,
         }
     }
@@ -207,6 +241,7 @@ impl<'a> Case<'a> {
             // SAFETY: CHAN-LOCK is the caller's promise.
             What::Send(_) => unsafe { self.locked().is_ready(true) },
             What::Clock(clock) => clock.due_any() <= gort_sys::clock::nanos(),
+            What::Ready(interest) => interest.is_ready().unwrap_or(true),
             What::Never => false,
         }
     }
@@ -250,6 +285,20 @@ impl<'a> Case<'a> {
             _ => None,
         }
     }
+}
+
+/// What a look at a descriptor means.
+pub(super) fn heard<'a>(ready: io::Result<bool>) -> Tried<'a> {
+    match ready {
+        Ok(true) => Tried::Won(Prize::Ready),
+        Ok(false) => Tried::NotReady,
+        Err(e) => Tried::Won(Prize::Broken(e.raw_os_error().unwrap_or(0))),
+    }
+}
+
+/// The address of what `d` waits with, as [`Case::address`].
+pub(super) fn address_of_descriptor(d: &(impl AsSource + ?Sized)) -> *const () {
+    ptr::from_ref(d.as_source().0).cast()
 }
 
 /// The address of what `r` receives from, as [`Case::address`].

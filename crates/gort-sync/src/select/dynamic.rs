@@ -10,6 +10,7 @@ use crate::{
 };
 use core::fmt;
 use core::time::Duration;
+use gort_sched::netpoll::AsSource;
 use std::time::Instant;
 
 /// Chooses one of a list of operations; [`select!`](crate::select) where the list is known.
@@ -62,6 +63,16 @@ impl<'a> Select<'a> {
     /// Adds a receive and returns its number.
     pub fn recv<T>(&mut self, r: &'a Receiver<T>) -> usize {
         self.add(Case::recv(r))
+    }
+
+    /// Adds a wait until `d` can be read (or has ended, or has an error), and returns its number.
+    pub fn readable(&mut self, d: &'a (impl AsSource + ?Sized)) -> usize {
+        self.add(Case::readable(d))
+    }
+
+    /// Adds a wait until `d` can be written to, and returns its number.
+    pub fn writable(&mut self, d: &'a (impl AsSource + ?Sized)) -> usize {
+        self.add(Case::writable(d))
     }
 
     fn add(&mut self, case: Case<'a>) -> usize {

@@ -7,9 +7,13 @@
 //!    release and wait. Whoever claims the ticket for a case serves that case; nobody else can.
 //! 4. Awake, take the places of the losers out.
 //!
+//! A descriptor has no lock. It is looked at in step 1, and the ticket goes into its slot when the channels
+//! have it: what happens to the descriptor in between moves its slot's count, and ends the wait at once.
+//! Only for `default` it is looked at in step 2.
+//!
 //! No value is lost: a value lands only with the claim, and the claim decides the select.
 
-use super::case::{Case, Prize, Tried};
+use super::case::{Case, Prize, Tried, heard};
 use super::landing::Landing;
 use crate::chan::base::Base;
 use crate::chan::ops::meet;
@@ -19,7 +23,8 @@ use crate::{random, wait};
 use core::array;
 use core::cell::Cell;
 use gort_sched::checkpoint;
-use gort_sched::park::{self, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
+use gort_sched::netpoll::{Interest, wait_beside};
+use gort_sched::park::{self, READY, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
 use gort_sched::sim;
 use gort_sys::chance::Chance;
 use gort_sys::clock;
@@ -58,7 +63,7 @@ pub(super) fn run<'a>(
     limit: Limit,
     goal: Goal<'_>,
 ) -> Option<Won<'a>> {
-    let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending) };
+    let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending), watches: Cell::new(false) };
     match cases.len() {
         0..=2 => run.with_room::<2>(biased, limit),
         3..=4 => run.with_room::<4>(biased, limit),
@@ -73,6 +78,8 @@ struct Run<'c, 'a, 'l> {
     goal: Goal<'l>,
     /// For a value that another select has promised.
     outcome: Cell<Outcome>,
+    /// Whether there are descriptors among the cases; known after step 1.
+    watches: Cell<bool>,
 }
 
 /// How one round ended.
@@ -109,7 +116,7 @@ impl<'a> Run<'_, 'a, '_> {
             if !biased {
                 shuffle(order, &mut chance);
             }
-            let mut round = self.one_by_one(order);
+            let mut round = self.one_by_one(order, limit);
             if let Round::NotReady = round
                 && (limit != Limit::Now || self.cases.len() > 1)
             {
@@ -133,7 +140,7 @@ impl<'a> Run<'_, 'a, '_> {
 
     /// Step 1.
     #[inline]
-    fn one_by_one(&self, order: &[usize]) -> Round<'a> {
+    fn one_by_one(&self, order: &[usize], limit: Limit) -> Round<'a> {
         for &i in order {
             let case = &self.cases[i];
             case.expire();
@@ -144,6 +151,11 @@ impl<'a> Run<'_, 'a, '_> {
             let base = case.base();
             if let Some(base) = base {
                 base.lock.acquire();
+            } else if let Some(interest) = case.interest() {
+                match self.settle(i, self.watch(interest, limit)) {
+                    Round::NotReady => continue,
+                    round => return round,
+                }
             }
             // SAFETY: CHAN-LOCK — just taken.
             let tried = unsafe { self.attempt(i, &wakes) };
@@ -157,6 +169,20 @@ impl<'a> Run<'_, 'a, '_> {
             }
         }
         Round::NotReady
+    }
+
+    /// Step 1 for a descriptor.
+    #[cold]
+    fn watch(&self, interest: Interest<'a>, limit: Limit) -> Tried<'a> {
+        self.watches.set(true);
+        heard(if limit == Limit::Now { interest.is_ready() } else { interest.look() })
+    }
+
+    /// Steps 3 and 4 for the descriptors; the channels have the ticket.
+    #[cold]
+    fn wait_watching(&self, ticket: Ticket, until: Option<u64>) -> u32 {
+        let interests: Vec<_> = self.cases.iter().filter_map(Case::interest).collect();
+        wait_beside(ticket, &interests, until)
     }
 
     /// Steps 2 to 4. `NotReady` only if the limit is `Now`.
@@ -174,6 +200,9 @@ impl<'a> Run<'_, 'a, '_> {
         sort(locks);
         acquire(locks);
         for &i in order {
+            if self.watches.get() && limit != Limit::Now && self.cases[i].interest().is_some() {
+                continue;
+            }
             // SAFETY: CHAN-LOCK — all are taken.
             match unsafe { self.attempt(i, &wakes) } {
                 Tried::NotReady => {}
@@ -239,13 +268,18 @@ impl<'a> Run<'_, 'a, '_> {
         release(locks);
         wakes.wake();
         let mut leave = Leave { cases: self.cases, places, won: None };
-        let code = wait(ticket, reason, (until != NEVER).then_some(until));
+        let until = (until != NEVER).then_some(until);
+        let code = if self.watches.get() {
+            self.wait_watching(ticket, until)
+        } else {
+            wait(ticket, reason, until)
+        };
         leave.won = Some(code);
         drop(leave);
         if code == SHUTDOWN {
             park::unwind();
         }
-        if code == TIMEOUT {
+        if code == TIMEOUT || code == READY {
             return Round::Again;
         }
         let at = code as usize;

@@ -12,6 +12,9 @@
 /// - `recv(r) -> pattern => arm`: receives from `r`; the pattern gets the `Result`.
 /// - `send(s, message) -> pattern => arm`: sends into `s`. The message is made after this
 ///   operation has been chosen.
+/// - `readable(d) -> pattern => arm`, `writable(d) -> pattern => arm`: the socket or other descriptor `d`
+///   can be read, or written to; the pattern gets an [`io::Result<()>`](std::io::Result). Nothing is taken
+///   from it: the arm reads, or writes.
 /// - `default => arm`: if nothing is possible now.
 /// - `default(timeout) => arm`: if nothing becomes possible in time.
 ///
@@ -135,9 +138,23 @@ macro_rules! __select {
             }
         }
     };
+    (@bind $b:tt [$($done:tt)*]
+        [{readable ($d:expr $(,)?) $res:tt $body:tt} $($todo:tt)*] $default:tt) => {
+        match &$d {
+            h => $crate::__select!(@bind $b
+                [$($done)* {readable h () $res $body}] [$($todo)*] $default)
+        }
+    };
+    (@bind $b:tt [$($done:tt)*]
+        [{writable ($d:expr $(,)?) $res:tt $body:tt} $($todo:tt)*] $default:tt) => {
+        match &$d {
+            h => $crate::__select!(@bind $b
+                [$($done)* {writable h () $res $body}] [$($todo)*] $default)
+        }
+    };
     (@bind $b:tt $done:tt [{$op:ident $args:tt $res:tt $body:tt} $($todo:tt)*] $default:tt) => {
         ::core::compile_error!(::core::concat!(
-            "expected `recv(r)` or `send(s, message)`, found `",
+            "expected `recv(r)`, `send(s, message)`, `readable(d)` or `writable(d)`, found `",
             ::core::stringify!($op $args),
             "`",
         ))
@@ -179,6 +196,18 @@ macro_rules! __select {
     (@pick $oper:ident ($n:expr) {recv $h:ident () ($res:pat) $body:tt} $($rest:tt)*) => {
         if $oper.index() == $n {
             let result = $oper.recv($h);
+            let $res = result;
+            $body
+        } else {
+            $crate::__select!(@pick $oper ($n + 1usize) $($rest)*)
+        }
+    };
+    (@pick $oper:ident ($n:expr) {readable $h:ident () ($res:pat) $body:tt} $($rest:tt)*) => {
+        $crate::__select!(@pick $oper ($n) {writable $h () ($res) $body} $($rest)*)
+    };
+    (@pick $oper:ident ($n:expr) {writable $h:ident () ($res:pat) $body:tt} $($rest:tt)*) => {
+        if $oper.index() == $n {
+            let result = $oper.ready($h);
             let $res = result;
             $body
         } else {

@@ -1,6 +1,6 @@
 //! [`SelectedOperation`], what a select has won and has yet to be completed.
 
-use super::case::{Prize, address_of_receiver};
+use super::case::{Prize, address_of_descriptor, address_of_receiver};
 use super::landing::Landing;
 use crate::chan::base::Grant;
 use crate::chan::steps::{Chan, Put};
@@ -9,6 +9,8 @@ use crate::{Receiver, RecvError, SendError, Sender};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
+use gort_sched::netpoll::AsSource;
+use std::io;
 
 /// An operation that a select has chosen; [`send`](Self::send) or [`recv`](Self::recv)
 /// completes it.
@@ -91,6 +93,30 @@ impl<'a> SelectedOperation<'a> {
             _ => Err(RecvError),
         }
     }
+
+    /// Completes a wait for a descriptor. Others may read from it meanwhile, so it is advice: the call
+    /// that follows may have to wait all the same.
+    ///
+    /// # Errors
+    /// The descriptor cannot be watched, or was closed.
+    ///
+    /// # Panics
+    /// If it was not `d` that was selected.
+    pub fn ready(mut self, d: &(impl AsSource + ?Sized)) -> io::Result<()> {
+        let same = self.address == address_of_descriptor(d);
+        assert!(
+            same && matches!(self.prize, Some(Prize::Ready | Prize::Broken(_))),
+            "passed a descriptor that wasn't selected",
+        );
+        match self.prize.take() {
+            Some(Prize::Broken(0)) => Err(io::Error::new(
+                io::ErrorKind::NotConnected,
+                "the descriptor was closed while in use",
+            )),
+            Some(Prize::Broken(code)) => Err(io::Error::from_raw_os_error(code)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Puts `msg` into a reserved place.
@@ -151,6 +177,8 @@ impl SelectedOperation<'_> {
             None => return,
             Some(Prize::Grant(chan, Grant::Room)) => chan.give_up_room(),
             Some(Prize::Grant(_, Grant::Peer(peer))) => let_down(peer),
+            // Nothing was taken.
+            Some(Prize::Ready | Prize::Broken(_)) => {}
             // A value that landed is forgotten, not dropped: this thread may have no right to it
             // (SEL-2).
             Some(Prize::Value | Prize::Nothing | Prize::Grant(_, Grant::Closed)) => {}
