@@ -45,7 +45,7 @@
 //! - JOIN-1    A record is used again when its handle is gone and its goroutine is off it.
 //! - TIMER-1   An entry of a timer heap counts while its goroutine's own deadline says the same.
 //! - THREAD-1  The record keeps a count on its thread handle.
-//! - THREAD-SCOPE A scope returns after the last of its goroutines has ended.
+//! - THREAD-SCOPE A scope returns after the last of its goroutines has ended, and its result is gone.
 //! - DEADLOCK-1 The report runs when nobody else can run, and ends the process.
 //! - MIGRATE-1 A program migrates only where it has written `unsafe` ([`Migrate`]).
 //! - SPAWN-1   The default is a function that gives a scheduler which stays.

@@ -143,6 +143,56 @@ fn scopes_borrow() {
     });
 }
 
+/// THREAD-SCOPE: what nobody joins is gone before the scope returns, be it dropped by the goroutine
+/// or by its handle.
+#[test]
+fn a_scope_outlives_its_results() {
+    struct Slow<'a>(&'a AtomicU64);
+    impl Drop for Slow<'_> {
+        fn drop(&mut self) {
+            thread::sleep(std::time::Duration::from_millis(2));
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    run(2, || {
+        for _ in 0..5 {
+            let gone = AtomicU64::new(0);
+            thread::scope(|s| {
+                s.spawn(|| Slow(&gone));
+                let held = s.spawn(|| Slow(&gone));
+                drop(s.spawn(|| held.join().unwrap().0.load(Ordering::Relaxed)));
+            });
+            assert_eq!(gone.into_inner(), 2);
+        }
+    });
+}
+
+#[test]
+fn a_scope_reports_the_panics_that_nobody_joined() {
+    run(2, || {
+        let seen = thread::scope(|s| s.spawn(|| panic!("told")).join().is_err());
+        assert!(seen);
+        let missed = std::panic::catch_unwind(|| {
+            thread::scope(|s| {
+                let told = s.spawn(|| panic!("told"));
+                s.spawn(|| panic!("not told"));
+                assert!(told.join().is_err());
+            });
+        });
+        let text = missed.unwrap_err().downcast::<&str>().unwrap();
+        assert_eq!(*text, "a scoped thread panicked");
+    });
+}
+
+#[test]
+fn a_name_has_no_null_byte() {
+    run(1, || {
+        let wrong = || drop(Builder::new().name("a\0b".into()).spawn(|| ()));
+        assert!(std::panic::catch_unwind(wrong).is_err());
+        assert_eq!(size_of::<Option<thread::ThreadId>>(), size_of::<thread::ThreadId>());
+    });
+}
+
 #[test]
 fn names_sizes_and_numbers() {
     run(1, || {

@@ -9,8 +9,8 @@ use std::io;
 /// Makes goroutines with a name or a stack size, as `std::thread::Builder`.
 #[derive(Debug, Default)]
 pub struct Builder {
-    pub(super) name: Option<String>,
-    pub(super) how: How,
+    name: Option<String>,
+    how: How,
     too_large: Option<usize>,
 }
 
@@ -51,10 +51,21 @@ impl Builder {
         })
     }
 
+    /// What the goroutine is made with.
+    pub(super) fn parts(self) -> (How, Option<Box<str>>) {
+        if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
+            panic!("thread name may not contain interior null bytes");
+        }
+        (self.how, self.name.map(Into::into))
+    }
+
     /// Spawns on the caller's scheduler.
     ///
     /// # Errors
     /// The stack size is out of range, there is no memory, or no goroutine calls.
+    ///
+    /// # Panics
+    /// If the name contains a null byte, as std's.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -78,8 +89,9 @@ impl Builder {
         if self.too_large.is_some() {
             self.check()?;
         }
+        let (how, name) = self.parts();
         // SAFETY: `F` and `T` are Send and 'static.
-        unsafe { s.spawn_unchecked(f, self.how, self.name.map(Into::into)) }
+        unsafe { s.spawn_unchecked(f, how, name) }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::g::{G, MAIN};
 use crate::parker::Parker;
 use core::fmt;
+use core::num::NonZero;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 use gort_sys::lock::Lock;
@@ -14,12 +15,17 @@ static WAKER: Rank = Rank { layer: layer::SCHED, n: 1, name: "sched.join_waker" 
 
 /// A goroutine's number (or a plain thread's); never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ThreadId(u64);
+pub struct ThreadId(NonZero<u64>);
 
 impl ThreadId {
+    /// Of a number that was counted from 1.
+    fn new(id: u64) -> Self {
+        Self(NonZero::new(id).unwrap_or(NonZero::<u64>::MIN))
+    }
+
     /// The number: 1 is the main goroutine. Plain threads count from 2^63.
     pub fn as_u64(self) -> u64 {
-        self.0
+        self.0.get()
     }
 }
 
@@ -35,7 +41,7 @@ pub(crate) struct Inner {
 impl Inner {
     fn new(id: u64, name: Option<Box<str>>) -> Arc<Self> {
         let waker = Lock::new(&WAKER, None);
-        Arc::new(Self { id: ThreadId(id), name, parker: Parker::new(), waker })
+        Arc::new(Self { id: ThreadId::new(id), name, parker: Parker::new(), waker })
     }
 
     /// A counted pointer for a goroutine's record.

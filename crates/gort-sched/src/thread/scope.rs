@@ -7,7 +7,7 @@ use crate::join::{JoinHandle, Result};
 use crate::park;
 use core::marker::PhantomData;
 use core::sync::atomic::{
-    AtomicBool, AtomicUsize,
+    AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
 use std::io;
@@ -17,7 +17,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct ScopeData {
     running: AtomicUsize,
-    panicked: AtomicBool,
+    /// How many of them have panicked, and nobody has learnt it from `join`.
+    panicked: AtomicUsize,
     owner: Thread,
 }
 
@@ -29,8 +30,8 @@ impl ScopeData {
 
     fn leave(&self, panicked: bool) {
         if panicked {
-            // ORDER: Relaxed — published by the count.
-            self.panicked.store(true, Relaxed);
+            // ORDER: Relaxed — published by the count, and by the result to who joins.
+            self.panicked.fetch_add(1, Relaxed);
         }
         let owner = self.owner.clone();
         // ORDER: SeqCst — Release ⇒ the owner's look: all that the goroutine did.
@@ -40,12 +41,25 @@ impl ScopeData {
     }
 }
 
-struct Leaver(Arc<ScopeData>);
+/// Counts one goroutine of a scope, until dropped.
+struct Leaver {
+    data: Arc<ScopeData>,
+    /// The closure has returned; else it panicked, or never ran.
+    returned: bool,
+}
 
 impl Drop for Leaver {
     fn drop(&mut self) {
-        self.0.leave(park::panicking());
+        self.data.leave(!self.returned && park::panicking());
     }
+}
+
+/// A result that may borrow what the scope keeps: the goroutine is counted until it is gone. So a
+/// handle that is forgotten keeps the scope waiting, as with std.
+struct Kept<T> {
+    /// Dropped first.
+    value: T,
+    _leaver: Leaver,
 }
 
 /// A scope of goroutines that may borrow from their spawner; see [`scope`].
@@ -59,7 +73,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// The handle of a goroutine in a scope.
 #[derive(Debug)]
 pub struct ScopedJoinHandle<'scope, T> {
-    handle: JoinHandle<T>,
+    handle: JoinHandle<Kept<T>>,
+    data: Arc<ScopeData>,
     scope: PhantomData<&'scope ()>,
 }
 
@@ -69,7 +84,13 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Errors
     /// The payload of the panic.
     pub fn join(self) -> Result<T> {
-        self.handle.join()
+        let result = self.handle.join();
+        if result.is_err() {
+            // ORDER: Relaxed — counted before the result was there; the scope's end acquires it from
+            // the caller.
+            let _ = self.data.panicked.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
+        }
+        result.map(|kept| kept.value)
     }
 
     /// Whether the goroutine has ended.
@@ -99,24 +120,20 @@ impl Builder {
         T: Send + 'scope,
     {
         let s = self.check()?;
+        let (how, name) = self.parts();
         let data = Arc::clone(&scope.data);
         data.enter();
+        // Moved into the closure, so that it leaves also when the closure never runs.
+        let mut leaver = Leaver { data, returned: false };
         let body = move || {
-            let leaver = Leaver(data);
-            let result = f();
-            drop(leaver);
-            result
+            let value = f();
+            leaver.returned = true;
+            Kept { value, _leaver: leaver }
         };
-        // SAFETY: THREAD-SCOPE — `scope` does not return before `data` counts no goroutine, so
-        // what the closure borrows outlives it.
-        let handle = unsafe { s.spawn_unchecked(body, self.how, self.name.map(Into::into)) };
-        match handle {
-            Ok(handle) => Ok(ScopedJoinHandle { handle, scope: PhantomData }),
-            Err(e) => {
-                scope.data.leave(false);
-                Err(e)
-            }
-        }
+        // SAFETY: THREAD-SCOPE — `scope` does not return before `data` counts no goroutine; each is
+        // counted until its closure and its result, which both may borrow, are gone.
+        let handle = unsafe { s.spawn_unchecked(body, how, name) }?;
+        Ok(ScopedJoinHandle { handle, data: Arc::clone(&scope.data), scope: PhantomData })
     }
 }
 
@@ -150,7 +167,7 @@ where
     let scope = Scope {
         data: Arc::new(ScopeData {
             running: AtomicUsize::new(0),
-            panicked: AtomicBool::new(false),
+            panicked: AtomicUsize::new(0),
             owner: current(),
         }),
         scope: PhantomData,
@@ -169,7 +186,7 @@ where
     match result {
         Err(payload) => std::panic::resume_unwind(payload),
         // ORDER: Relaxed — acquired with the count.
-        Ok(_) if scope.data.panicked.load(Relaxed) => panic!("a scoped goroutine panicked"),
+        Ok(_) if scope.data.panicked.load(Relaxed) != 0 => panic!("a scoped thread panicked"),
         Ok(value) => value,
     }
 }
