@@ -22,9 +22,7 @@ pub fn checkpoint() {
     // ORDER: Relaxed — a look; entering the runtime asks again, and properly.
     let lost = m.request.load(Relaxed) != handoff::NONE;
     // SAFETY: SCHED-MEM — Ps live as long as the scheduler, whoever holds them.
-    let over = unsafe { m.p.get().as_ref() }
-        // ORDER: Relaxed — sysmon's wish is no order.
-        .is_some_and(|p| p.slice_over.load(Relaxed));
+    let over = unsafe { m.p.get().as_ref() }.is_some_and(|p| p.wishes.slice_is_over());
     let polls = m.polls.get().wrapping_add(1);
     m.polls.set(polls);
     if lost || over || polls.is_multiple_of(PATIENCE) {

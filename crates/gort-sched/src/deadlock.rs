@@ -8,6 +8,7 @@
 use crate::g::{G, SYSTEM};
 use crate::m::{M, Post};
 use crate::park::{OUTSIDERS, WaitReason};
+use crate::priority::Priority;
 use crate::scheduler::{RUNNING, Scheduler};
 use crate::state::GState;
 use core::fmt::Write;
@@ -131,7 +132,11 @@ fn print_all(s: &Scheduler) {
             other => other.word(),
         };
         let locked = if g.thread_locks.get() > 0 { ", locked to thread" } else { "" };
-        let _ = writeln!(line, " [{words}{locked}]:");
+        let (comma, class) = match g.priority() {
+            Priority::Normal => ("", ""),
+            class => (", ", class.word()),
+        };
+        let _ = writeln!(line, " [{words}{locked}{comma}{class}]:");
         line.print();
         if g.state.get() == GState::Waiting {
             frames_of(g).print();

@@ -8,6 +8,7 @@
 use crate::join::JoinWord;
 use crate::local::Locals;
 use crate::m::M;
+use crate::priority::{PRIORITIES, Priority};
 use crate::reason::WaitReason;
 use crate::scheduler::Scheduler;
 use crate::state::{GState, StateCell};
@@ -119,7 +120,11 @@ unsafe impl Sync for G {}
 
 impl core::fmt::Debug for G {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "G{} {:?}", self.id.get(), self.state)
+        write!(f, "G{} {:?}", self.id.get(), self.state)?;
+        match self.priority() {
+            Priority::Normal => Ok(()),
+            class => write!(f, " {}", class.word()),
+        }
     }
 }
 
@@ -196,6 +201,18 @@ impl G {
     #[inline]
     pub(crate) fn has(&self, flag: u8) -> bool {
         self.flags.get() & flag != 0
+    }
+
+    /// How urgent it is.
+    #[inline]
+    pub(crate) fn priority(&self) -> Priority {
+        Priority::of_bits(self.flags.get())
+    }
+
+    /// Changes that, by its owner; how urgent it was.
+    pub(crate) fn set_priority(&self, to: Priority) -> Priority {
+        let flags = self.flags.replace((self.flags.get() & !PRIORITIES) | to.bits());
+        Priority::of_bits(flags)
     }
 
     /// The class of stack that it wants or has.

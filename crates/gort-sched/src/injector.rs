@@ -2,9 +2,11 @@
 //!
 //! It has two lanes, taken from in turn: goroutines that have begun, and such that have never run. A
 //! burst of a hundred thousand spawns then keeps nobody waiting who was woken meanwhile and fell out of
-//! a local queue that overflowed.
+//! a local queue that overflowed. Goroutines that have a class are in lanes of their own
+//! ([`priority`](crate::priority)).
 
 use crate::g::{G, GRef};
+use crate::priority::{LANES, PRIORITIES, lane_of};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crossbeam_deque::Steal;
 
@@ -12,8 +14,10 @@ use crossbeam_deque::Steal;
 pub(crate) struct Injector {
     begun: crossbeam_deque::Injector<GRef>,
     fresh: crossbeam_deque::Injector<GRef>,
-    /// About how many there are.
+    lanes: [crossbeam_deque::Injector<GRef>; LANES],
+    /// About how many there are, those in the lanes included.
     len: AtomicUsize,
+    in_lanes: [AtomicUsize; LANES],
     /// Whose turn it is.
     turn: AtomicUsize,
 }
@@ -23,15 +27,31 @@ impl Injector {
         Self {
             begun: crossbeam_deque::Injector::new(),
             fresh: crossbeam_deque::Injector::new(),
+            lanes: core::array::from_fn(|_| crossbeam_deque::Injector::new()),
+            in_lanes: core::array::from_fn(|_| AtomicUsize::new(0)),
             len: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
         }
     }
 
-    /// About how many there are, both lanes together.
+    /// About how many there are, all together.
     pub(crate) fn len(&self) -> usize {
         // ORDER: Relaxed — a figure.
         self.len.load(Relaxed)
+    }
+
+    /// About how many have no class.
+    pub(crate) fn normal(&self) -> usize {
+        // ORDER: Relaxed — figures.
+        let lanes: usize = self.in_lanes.iter().map(|n| n.load(Relaxed)).sum();
+        self.len().saturating_sub(lanes)
+    }
+
+    /// Whether there is any that has a class; counted as for [`is_empty`](Self::is_empty).
+    #[inline]
+    pub(crate) fn has_lanes(&self) -> bool {
+        // ORDER: Relaxed — as there.
+        self.in_lanes.iter().any(|n| n.load(Relaxed) != 0)
     }
 
     /// Whether there is nothing. WAKE-1: a goroutine is counted before it is pushed, so who has missed it
@@ -49,11 +69,32 @@ impl Injector {
         // ORDER: Relaxed — a figure; before the push, so that it is never below 0.
         self.len.fetch_add(1, Relaxed);
         // SAFETY: G-OWN — the caller's promise.
-        let begun = unsafe { (*g).sp.get() } != 0;
+        let (begun, lane) =
+            unsafe { ((*g).sp.get() != 0, (*g).has(PRIORITIES).then(|| lane_of(&*g))) };
+        if let Some(lane) = lane {
+            // ORDER: Relaxed — as above.
+            self.in_lanes[lane].fetch_add(1, Relaxed);
+            self.lanes[lane].push(GRef(g));
+            return;
+        }
         if begun { self.begun.push(GRef(g)) } else { self.fresh.push(GRef(g)) }
     }
 
-    /// Takes a goroutine, which is the caller's now (G-OWN).
+    /// Takes a goroutine that has a class, which is the caller's now (G-OWN).
+    pub(crate) fn take_lane(&self, lane: usize) -> Option<*mut G> {
+        // ORDER: Relaxed — as in `is_empty`.
+        if self.in_lanes[lane].load(Relaxed) == 0 {
+            return None;
+        }
+        take_from(&self.lanes[lane]).inspect(|_| {
+            // ORDER: Relaxed — figures.
+            self.in_lanes[lane].fetch_sub(1, Relaxed);
+            // ORDER: Relaxed — as above.
+            self.len.fetch_sub(1, Relaxed);
+        })
+    }
+
+    /// Takes a goroutine that has none, which is the caller's now (G-OWN).
     pub(crate) fn take(&self) -> Option<*mut G> {
         // ORDER: Relaxed — any order of turns will do.
         let lanes = match self.turn.fetch_add(1, Relaxed) & 1 {

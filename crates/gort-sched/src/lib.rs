@@ -62,6 +62,8 @@
 //! - SIM-2     A simulation is touched by its thread alone, outlives the time in which that serves, and
 //!   is not borrowed over a switch.
 //! - PROCS-1   A P that was made stays; one that no longer counts is emptied by who alone has it (`procs`).
+//! - PRIO-1    A runnable goroutine of any class runs after a bounded number of choices of a thread that
+//!   may run it (`priority`).
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks
@@ -69,7 +71,7 @@
 //! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `pick` → `schedule` → `steal` →
+//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `priority` → `pick` → `schedule` → `steal` →
 //! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
@@ -92,6 +94,7 @@ mod p;
 pub mod park;
 mod parker;
 mod pick;
+mod priority;
 mod procs;
 mod ready;
 mod reason;

@@ -5,6 +5,7 @@
 
 use crate::g::{G, GFifo};
 use crate::p::P;
+use crate::priority::{LANES, PRIORITIES, Turns, lane_of};
 use crate::scheduler::Scheduler;
 use crate::sim::engine::Sim;
 use core::cell::{Cell, UnsafeCell};
@@ -66,6 +67,9 @@ pub(crate) struct M {
     pub(crate) exclusive: Cell<*mut G>,
     /// Goroutines bound to this thread that are ready, as the thread knows them.
     pub(crate) bound: UnsafeCell<GFifo>,
+    /// The same of those that have a class, and the choices that the thread has made.
+    own_lanes: UnsafeCell<[GFifo; LANES]>,
+    pub(crate) turns: Turns,
     /// Goroutines bound to this thread that others have readied: a stack of links.
     pub(crate) inbox: AtomicPtr<G>,
     /// How many live goroutines are bound here.
@@ -110,6 +114,8 @@ impl M {
             polls: Cell::new(0),
             exclusive: Cell::new(null_mut()),
             bound: UnsafeCell::new(GFifo::new()),
+            own_lanes: UnsafeCell::new([const { GFifo::new() }; LANES]),
+            turns: Turns::default(),
             inbox: AtomicPtr::new(null_mut()),
             bound_live: Cell::new(0),
             note: Note::new(),
@@ -166,6 +172,44 @@ impl M {
         unsafe { &mut *self.bound.get() }
     }
 
+    /// The ready goroutines that are bound here and have a class.
+    ///
+    /// # Safety
+    /// M-OWN: as [`bound`](Self::bound).
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "M-OWN: the thread is alone, which the caller promises"
+    )]
+    pub(crate) unsafe fn own_lanes(&self) -> &mut [GFifo; LANES] {
+        // SAFETY: M-OWN — the caller's promise.
+        unsafe { &mut *self.own_lanes.get() }
+    }
+
+    /// Whether there are such, those in the inbox included. On this thread.
+    pub(crate) fn has_own_lanes(&self) -> bool {
+        // SAFETY: M-OWN — callers are on this thread.
+        unsafe {
+            self.take_inbox();
+            self.own_lanes().iter().any(|lane| !lane.is_empty())
+        }
+    }
+
+    /// Appends a ready goroutine that is bound here to the list of its class. The one that owns the
+    /// thread has no class to wait for.
+    ///
+    /// # Safety
+    /// M-OWN, G-OWN: called on this thread, with a goroutine that is the caller's.
+    pub(crate) unsafe fn push_bound(&self, g: *mut G) {
+        // SAFETY: M-OWN, G-OWN — the caller's promise.
+        unsafe {
+            if (*g).has(PRIORITIES) && self.exclusive.get() != g {
+                self.own_lanes()[lane_of(&*g)].push(g);
+            } else {
+                self.bound().push(g);
+            }
+        }
+    }
+
     /// Puts a ready goroutine that is bound here into the inbox; any thread.
     pub(crate) fn post_to_inbox(&self, g: *mut G) {
         // ORDER: Relaxed — the exchange below decides.
@@ -209,7 +253,7 @@ impl M {
             // SAFETY: G-OWN, M-OWN — as above, and the list is this thread's.
             unsafe {
                 let next = (*order).link.replace(null_mut());
-                self.bound().push(order);
+                self.push_bound(order);
                 order = next;
             }
         }
@@ -235,7 +279,11 @@ impl M {
         unsafe {
             self.take_inbox();
             let own = self.exclusive.get();
-            if own.is_null() { !self.bound().is_empty() } else { self.bound().contains(own) }
+            if own.is_null() {
+                !self.bound().is_empty() || self.has_own_lanes()
+            } else {
+                self.bound().contains(own)
+            }
         }
     }
 

@@ -6,12 +6,13 @@
 use crate::blocking::Habit;
 use crate::g::{G, GList};
 use crate::m::M;
+use crate::priority::Wishes;
 use crate::runq::RunQueue;
 use crate::timer::Timers;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
+    AtomicPtr, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use gort_stack::StackCache;
@@ -57,8 +58,8 @@ pub(crate) struct P {
     pub(crate) runnext: AtomicPtr<G>,
     /// Turns of the scheduler: grows when a new time slice begins. sysmon watches it.
     tick: AtomicU32,
-    /// sysmon's wish: the slice is over, look at the queues first.
-    pub(crate) slice_over: AtomicBool,
+    /// What the holder looks at before it takes the short way.
+    pub(crate) wishes: Wishes,
     /// The M that holds it, or null.
     pub(crate) m: AtomicPtr<M>,
     /// The M that has lent it while it blocks, or null (LEND-1).
@@ -92,7 +93,7 @@ impl P {
             id,
             runnext: AtomicPtr::new(null_mut()),
             tick: AtomicU32::new(0),
-            slice_over: AtomicBool::new(false),
+            wishes: Wishes::default(),
             m: AtomicPtr::new(null_mut()),
             lender: AtomicPtr::new(null_mut()),
             runq: RunQueue::new(),

@@ -7,6 +7,7 @@
 use crate::g::{G, prefetch};
 use crate::m::M;
 use crate::p::P;
+use crate::priority;
 use crate::ready::send_home;
 use crate::schedule::{ENOUGH, INJECTOR_TURN};
 use core::ptr::null_mut;
@@ -21,19 +22,55 @@ pub(crate) fn timers_wanted(p: &P) -> bool {
 /// The successor that can be had without leaving the goroutine's stack, or null.
 #[inline]
 pub(crate) fn pick(m: &M, p: &P) -> *mut G {
-    // ORDER: Relaxed — sysmon's wish is no order.
-    if !m.exclusive.get().is_null() || p.slice_over.load(Relaxed) || timers_wanted(p) {
+    if !m.exclusive.get().is_null() || p.wishes.any() || timers_wanted(p) {
+        return pick_by_priority(m, p);
+    }
+    pick_normal(m, p)
+}
+
+/// The same where goroutines have classes. Null as well if the slice is over, or the timers have their turn.
+#[cold]
+#[inline(never)]
+fn pick_by_priority(m: &M, p: &P) -> *mut G {
+    if !m.exclusive.get().is_null() || p.wishes.slice_is_over() || timers_wanted(p) {
         return null_mut();
     }
+    let s = m.scheduler();
+    if !priority::any(m, s) {
+        return pick_normal(m, p);
+    }
+    if is_injectors_turn(m, p) {
+        return null_mut();
+    }
+    let first = priority::before_normal(m, s);
+    if !first.is_null() {
+        p.begin_slice();
+        return first;
+    }
+    let next = pick_normal(m, p);
+    if next.is_null() {
+        // g0 makes the choice.
+        m.turns.take_back();
+    }
+    next
+}
+
+/// Whether g0 has to look further in the slice that would begin now.
+#[inline]
+fn is_injectors_turn(m: &M, p: &P) -> bool {
+    let s = m.scheduler();
+    (p.tick().wrapping_add(1)).is_multiple_of(INJECTOR_TURN)
+        && (s.has_waiters() || !s.injector.is_empty() || s.net_to_poll().is_some())
+}
+
+#[inline]
+fn pick_normal(m: &M, p: &P) -> *mut G {
     let next = take_runnext(m, p);
     if !next.is_null() {
         return next;
     }
-    let s = m.scheduler();
     // g0 begins the slice that the turn belongs to.
-    if (p.tick().wrapping_add(1)).is_multiple_of(INJECTOR_TURN)
-        && (s.has_waiters() || !s.injector.is_empty() || s.net_to_poll().is_some())
-    {
+    if is_injectors_turn(m, p) {
         return null_mut();
     }
     p.begin_slice();

@@ -145,6 +145,7 @@ impl Scheduler {
     fn change_procs(&self, count: u32) -> u32 {
         let changing = self.ps.changing.lock();
         self.ps.make(count);
+        self.tell_priorities();
         // ORDER: SeqCst — before the idle list is looked through; pairs with `retires`.
         let before = self.ps.active.swap(count, SeqCst);
         let mut gone = Vec::new();
@@ -168,13 +169,28 @@ impl Scheduler {
         }
         drop(changing);
         for p in &self.ps[count as usize..] {
-            // ORDER: Relaxed — a wish: the holder looks around.
-            p.slice_over.store(true, Relaxed);
+            // The holder looks around.
+            p.wishes.end_slice();
         }
         gone.into_iter().for_each(|p| self.retire(p));
         self.stir_sysmon();
         self.wake_after_fence();
         before
+    }
+
+    /// All Ps, and those that will be made, look at priorities from now on.
+    pub(crate) fn look_at_priorities(&self) {
+        let changing = self.ps.changing.lock();
+        self.tell_priorities();
+        drop(changing);
+    }
+
+    /// The number of Ps does not change meanwhile.
+    fn tell_priorities(&self) {
+        // ORDER: Relaxed — ordered by the lock.
+        if self.first_flags.load(Relaxed) & crate::priority::LOOK != 0 {
+            self.ps.iter().for_each(|p| p.wishes.look_at_priorities());
+        }
     }
 
     /// Whether `p`, which the caller holds, no longer counts.

@@ -8,6 +8,7 @@
 use crate::g::{G, GFifo};
 use crate::m::M;
 use crate::p::P;
+use crate::priority::{self, PRIORITIES};
 use crate::scheduler::Scheduler;
 use crate::state::GState;
 use core::sync::atomic::Ordering::SeqCst;
@@ -28,7 +29,11 @@ pub(crate) fn make_ready(m: &M, g: *mut G) {
     // SAFETY: G-OWN — the caller won its ticket.
     unsafe { (*g).state.step(GState::Waiting, GState::Runnable) };
     // SAFETY: G-OWN — as above.
-    let home = unsafe { (*g).home() };
+    let (home, has_class) = unsafe { ((*g).home(), (*g).has(PRIORITIES)) };
+    if has_class {
+        priority::make_ready(m, g);
+        return;
+    }
     if !home.is_null() {
         if !core::ptr::eq(home, m) {
             send_home(m.scheduler(), g);
@@ -89,7 +94,9 @@ pub(crate) fn make_all_ready(m: &M, mut list: GFifo) {
         unsafe {
             (*g).state.step(GState::Waiting, GState::Runnable);
             let home = (*g).home();
-            if home.is_null() {
+            if (*g).has(PRIORITIES) {
+                priority::make_ready(m, g);
+            } else if home.is_null() {
                 push_local(s, m.held(), g);
                 queued += 1;
             } else if core::ptr::eq(home, m) {

@@ -10,6 +10,7 @@ use crate::handoff;
 use crate::m::{M, Post};
 use crate::p::{P, bump};
 use crate::pick::{pick, pick_queued, take_runnext, timers_wanted};
+use crate::priority::{self, PRIORITIES};
 use crate::ready::{make_all_ready, make_ready, push_local};
 use crate::scheduler::{EXITING, STOPPING, Scheduler};
 use crate::start;
@@ -85,6 +86,8 @@ fn settle_rare(m: &M, post: Post) {
                 (*g).state.step(GState::Preempted, GState::Runnable);
                 if (*g).home().is_null() {
                     m.scheduler().inject(g);
+                } else if (*g).has(PRIORITIES) {
+                    m.push_bound(g);
                 } else {
                     m.bound().push_front(g);
                 }
@@ -99,7 +102,9 @@ fn settle_rare(m: &M, post: Post) {
 fn requeue(m: &M, g: *mut G) {
     // SAFETY: G-OWN, P-OWN — it is off its stack, and this thread holds a P.
     unsafe {
-        if (*g).home().is_null() {
+        if (*g).has(PRIORITIES) {
+            priority::make_ready(m, g);
+        } else if (*g).home().is_null() {
             push_local(m.scheduler(), m.held(), g);
         } else {
             m.bound().push(g);
@@ -167,16 +172,16 @@ pub(crate) fn yield_now() {
     // SAFETY: P-OWN — the thread is inside.
     let p = unsafe { m.held() };
     let g = m.cur.get();
-    // SAFETY: M-OWN — called on this thread.
-    let bound = unsafe { m.has_bound_work() };
     // ORDER: Relaxed — looks; a missed goroutine runs a moment later.
     let alone = p.runq.len() == 0
         && p.runnext.load(Relaxed).is_null()
-        && !bound
-        && !p.slice_over.load(Relaxed)
+        && !p.wishes.slice_is_over()
         && m.scheduler().injector.is_empty()
         && !m.scheduler().has_waiters()
-        && !p.timers.are_due();
+        && !p.timers.are_due()
+        // SAFETY: M-OWN — called on this thread.
+        && !unsafe { m.has_bound_work() }
+        && !m.has_own_lanes();
     if !alone {
         // SAFETY: G-OWN, P-OWN — the running goroutine, inside.
         unsafe {
@@ -218,11 +223,9 @@ fn find(m: &M) -> Option<*mut G> {
             continue;
         }
         let tick = p.begin_slice();
-        // ORDER: Relaxed — a wish.
-        let over = p.slice_over.load(Relaxed);
+        let over = p.wishes.slice_is_over();
         if over {
-            // ORDER: Relaxed — a wish.
-            p.slice_over.store(false, Relaxed);
+            p.wishes.slice_was_ended();
             if let Some(sim) = m.sim() {
                 match sim.find(m) {
                     Some(g) => return found(m, s, p, g),
@@ -258,6 +261,11 @@ fn find(m: &M) -> Option<*mut G> {
         if turn {
             poll_net(m, s, true);
         }
+        // Other classes, if it is their turn.
+        let by_priority = priority::any(m, s);
+        if by_priority && let Some(g) = not_null(priority::before_normal(m, s)) {
+            return found(m, s, p, g);
+        }
         // 2. Run next, and 3. the local queue. After a slice that was too long the queue is first.
         if over && let Some(g) = not_null(pick_queued(m, p)) {
             return found(m, s, p, g);
@@ -267,6 +275,9 @@ fn find(m: &M) -> Option<*mut G> {
         }
         // 4. A batch from the injector.
         if let Some(g) = from_injector(s, p, usize::MAX) {
+            return found(m, s, p, g);
+        }
+        if by_priority && let Some(g) = not_null(priority::instead_of_normal(m, s)) {
             return found(m, s, p, g);
         }
         // 5. The network.
@@ -340,7 +351,7 @@ pub(crate) fn from_injector(s: &Scheduler, p: &P, most: usize) -> Option<*mut G>
     if s.injector.is_empty() {
         return None;
     }
-    let len = s.injector.len();
+    let len = s.injector.normal();
     let room = (crate::runq::CAPACITY as u32 - p.runq.len()) as usize;
     let share = (len / s.procs() as usize + 1).min(crate::runq::CAPACITY / 2).min(room.max(1));
     let first = s.injector.take()?;

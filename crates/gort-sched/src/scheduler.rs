@@ -2,6 +2,7 @@
 //!
 //! There are no statics but the thread's own word: several schedulers can live in a process.
 
+use crate::g::MIGRATES;
 use crate::gtable::GTable;
 use crate::hooks::Hooks;
 use crate::injector::Injector;
@@ -162,6 +163,8 @@ pub struct Scheduler {
     pub(crate) threads: Lock<Vec<ThreadHandle<()>>>,
     pub(crate) asymmetric: bool,
     pub(crate) life: AtomicU8,
+    /// What a goroutine's flags begin with.
+    pub(crate) first_flags: AtomicU8,
     /// The M that sleeps until the next timer, and until when.
     pub(crate) timekeeper: AtomicPtr<M>,
     pub(crate) sleep_until: AtomicU64,
@@ -283,6 +286,7 @@ impl Scheduler {
             threads: Lock::new(&THREADS, Vec::new()),
             asymmetric,
             life: AtomicU8::new(RUNNING),
+            first_flags: AtomicU8::new(if config.migrate.is_on() { MIGRATES } else { 0 }),
             timekeeper: AtomicPtr::new(null_mut()),
             sleep_until: AtomicU64::new(u64::MAX),
             net: AtomicPtr::new(null_mut()),

@@ -4,6 +4,7 @@ use crate::g::{G, MAIN, MIGRATES, SYSTEM};
 use crate::handoff;
 use crate::join::{self, JoinHandle};
 use crate::m::M;
+use crate::priority::{LOOK, PRIORITIES, Priority};
 use crate::ready;
 use crate::scheduler::{EXITING, Scheduler};
 use crate::start;
@@ -28,6 +29,8 @@ pub(crate) struct How {
     pub(crate) main: bool,
     pub(crate) system: bool,
     pub(crate) detached: bool,
+    /// `None`: the spawner's.
+    pub(crate) priority: Option<Priority>,
 }
 
 /// Where goroutines of plain threads go: a function that gives a scheduler.
@@ -129,9 +132,15 @@ impl Scheduler {
             Some((m, _)) => self.record_here(m)?,
             None => self.record_outside()?,
         };
-        let mut flags = 0;
-        if how.migrates.unwrap_or(self.config.migrate.is_on()) {
-            flags |= MIGRATES;
+        // ORDER: Relaxed — a byte of flags; what they stand for is found anyhow.
+        let mut flags = self.first_flags.load(Relaxed);
+        match how.migrates {
+            Some(true) => flags |= MIGRATES,
+            Some(false) => flags &= !MIGRATES,
+            None => {}
+        }
+        if how.priority.is_some() || flags & LOOK != 0 {
+            flags = self.with_class(flags, how.priority, inside.as_ref().map(|(m, _)| *m));
         }
         if how.main {
             flags |= MAIN;
@@ -154,7 +163,11 @@ impl Scheduler {
             Some((m, inside)) => {
                 // SAFETY: P-OWN — inside with a P.
                 self.count_spawn(Some(unsafe { m.held() }));
-                ready::run_next(m, handle.as_ptr(), true);
+                if flags & PRIORITIES != 0 {
+                    self.inject(handle.as_ptr());
+                } else {
+                    ready::run_next(m, handle.as_ptr(), true);
+                }
                 drop(inside);
             }
             None => {

@@ -8,6 +8,7 @@ use crate::g::G;
 use crate::m::M;
 use crate::p::{P, bump};
 use crate::pick::take_runnext;
+use crate::priority;
 use crate::ready::send_home;
 use crate::schedule::{from_injector, not_null};
 use crate::scheduler::Scheduler;
@@ -41,6 +42,11 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
             }
         }
         if let Some(g) = from_injector(s, p, usize::MAX) {
+            return Some(g);
+        }
+        if priority::any(m, s)
+            && let Some(g) = not_null(priority::instead_of_normal(m, s))
+        {
             return Some(g);
         }
         let now = clock::nanos();

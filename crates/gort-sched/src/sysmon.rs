@@ -116,8 +116,7 @@ fn look(s: &Scheduler, now: u64) -> bool {
                 take(s, p, now);
             }
         } else if long {
-            // ORDER: Relaxed — a wish.
-            p.slice_over.store(true, Relaxed);
+            p.wishes.end_slice();
             asked |= (is_wanted(s, p, now) || s.retires(p)) && handoff::ask(m);
         }
     }

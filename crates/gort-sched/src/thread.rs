@@ -7,6 +7,7 @@ mod scope;
 
 pub use crate::blocking::blocking;
 pub use crate::osthread::{OsThreadGuard, lock_os_thread};
+pub use crate::priority::{Priority, priority, set_priority, with_priority};
 pub use builder::{Builder, go_migrating, go_pinned, spawn};
 pub(crate) use current::GoexitToken;
 pub use current::{

@@ -56,9 +56,9 @@ pub mod thread {
     pub use gort_sched::join::Result;
     pub use gort_sched::local::{AccessError, LocalKey};
     pub use gort_sched::thread::{
-        Builder, OsThreadGuard, Scope, ScopedJoinHandle, Thread, ThreadId, blocking, current,
-        go_migrating, go_pinned, lock_os_thread, no_park, panicking, park, park_timeout, scope,
-        sleep, sleep_until, spawn, yield_now,
+        Builder, OsThreadGuard, Priority, Scope, ScopedJoinHandle, Thread, ThreadId, blocking,
+        current, go_migrating, go_pinned, lock_os_thread, no_park, panicking, park, park_timeout,
+        priority, scope, set_priority, sleep, sleep_until, spawn, with_priority, yield_now,
     };
 }
 

@@ -15,6 +15,7 @@ use crate::m::{M, Post};
 use crate::p::P;
 use crate::park;
 use crate::pick;
+use crate::priority;
 use crate::schedule::{self, not_null};
 use crate::scheduler::{EXITING, Scheduler};
 use crate::state::GState;
@@ -131,8 +132,7 @@ impl Sim {
             s.serve_as(|m| {
                 m.sim.set(self);
                 // From the first slice on, every switch asks `find`.
-                // ORDER: Relaxed — read by this thread alone.
-                s.ps[0].slice_over.store(true, Relaxed);
+                s.ps[0].wishes.end_slice();
             });
         });
     }
@@ -177,8 +177,7 @@ impl Sim {
         let s = m.scheduler();
         // SAFETY: P-OWN — g0 is inside, and a simulated thread keeps its P.
         let p = unsafe { m.held() };
-        // ORDER: Relaxed — read by this thread alone.
-        p.slice_over.store(true, Relaxed);
+        p.wishes.end_slice();
         self.note_leaving();
         let chosen = core::mem::replace(&mut self.state.borrow_mut().next, null_mut());
         if !chosen.is_null() {
@@ -363,9 +362,13 @@ pub(super) fn next_timer(p: &P) -> u64 {
 
 /// What the scheduler would run next.
 fn next_in_order(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
-    not_null(pick::take_runnext(m, p))
+    let by_priority = priority::any(m, s);
+    let first = if by_priority { priority::before_normal(m, s) } else { null_mut() };
+    not_null(first)
+        .or_else(|| not_null(pick::take_runnext(m, p)))
         .or_else(|| not_null(pick::pick_queued(m, p)))
         .or_else(|| schedule::from_injector(s, p, 1))
+        .or_else(|| if by_priority { not_null(priority::instead_of_normal(m, s)) } else { None })
 }
 
 impl State {

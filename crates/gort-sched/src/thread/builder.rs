@@ -1,6 +1,7 @@
 //! [`Builder`]: goroutines with a name, a stack size, or a choice of their own about migration.
 
 use crate::join::JoinHandle;
+use crate::priority::Priority;
 use crate::scheduler::Scheduler;
 use crate::spawn::How;
 use gort_stack::Class;
@@ -30,6 +31,12 @@ impl Builder {
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.how.class = Class::for_bytes(bytes);
         self.too_large = self.how.class.is_none().then_some(bytes);
+        self
+    }
+
+    /// How urgent it is; without this, as its spawner.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.how.priority = Some(priority);
         self
     }
 
