@@ -9,7 +9,7 @@
 //! | `GODEBUG` | `key=value,key=value`; unknown keys are passed over | |
 //!
 //! Keys of `GODEBUG` that are obeyed: `gctrace`, `inittrace` (0 or 1), `schedtrace`
-//! (milliseconds), `clobberfree`, `gcpin`, `gccheckmark`, `gcroots` (0 or 1), `gcstoptheworld` (0 to 2). A bad value is an error that names the
+//! (milliseconds), `clobberfree`, `gcpin`, `gccheckmark`, `gcroots`, `stealnear` (0 or 1), `gcstoptheworld` (0 to 2). A bad value is an error that names the
 //! variable, the value and the grammar (BOOT-4).
 
 use core::fmt;
@@ -31,6 +31,8 @@ pub struct Env {
     pub inittrace: bool,
     /// `schedtrace=MS`; 0: none.
     pub schedtrace_ms: u32,
+    /// `stealnear=1`.
+    pub steal_near: bool,
     /// `gcroots=1`.
     pub root_places: bool,
     /// `gccheckmark=1`.
@@ -87,6 +89,7 @@ impl Env {
         gctrace: false,
         inittrace: false,
         schedtrace_ms: 0,
+        steal_near: false,
         root_places: false,
         check_mark: false,
         stop_the_world: 0,
@@ -165,6 +168,7 @@ impl Env {
                     }
                 }
                 "clobberfree" => self.clobber_free = switch()?,
+                "stealnear" => self.steal_near = switch()?,
                 "gcpin" => self.pin_checks = switch()?,
                 "schedtrace" => {
                     self.schedtrace_ms = value.parse().map_err(|_| wrong(MILLIS))?;

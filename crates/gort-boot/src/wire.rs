@@ -31,6 +31,7 @@ pub(crate) fn sched_config(
         stack,
         migrate: options.migrate,
         schedtrace_ms: env.schedtrace_ms,
+        nodes: env.steal_near.then(gort_sched::Nodes::machine),
         hooks: Hooks { tick, procs, ..Hooks::IDLE },
         ..gort_sched::Config::default()
     })

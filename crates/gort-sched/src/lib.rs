@@ -64,6 +64,7 @@
 //! - PROCS-1   A P that was made stays; one that no longer counts is emptied by who alone has it (`procs`).
 //! - PRIO-1    A runnable goroutine of any class runs after a bounded number of choices of a thread that
 //!   may run it (`priority`).
+//! - SHARD-1   A shard of a sharded value is reached by its claimant alone (`sharded`).
 //! - SCHED-MEM A scheduler's memory outlives its threads, its goroutines and its handles.
 //!
 //! # Locks
@@ -71,8 +72,8 @@
 //! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `priority` → `pick` → `schedule` → `steal` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] →
+//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `priority` → `pick` → `schedule` → `nodes` → `steal` →
+//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] → `sharded` →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
 mod blocking;
@@ -89,6 +90,7 @@ pub mod join;
 pub mod local;
 mod m;
 pub mod netpoll;
+mod nodes;
 mod osthread;
 mod p;
 pub mod park;
@@ -101,6 +103,7 @@ mod reason;
 mod runq;
 mod schedule;
 mod scheduler;
+mod sharded;
 pub mod shutdown;
 pub mod sim;
 mod sleep;
@@ -122,6 +125,8 @@ pub use deadlock::HelperThread;
 pub use future::block_on;
 pub use hooks::Hooks;
 pub use join::JoinHandle;
+pub use nodes::Nodes;
 pub use parker::Parker;
 pub use scheduler::{Config, Migrate, SchedError, Scheduler, Stats};
+pub use sharded::Sharded;
 pub use spawn::{go, set_default};

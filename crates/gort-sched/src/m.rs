@@ -4,6 +4,7 @@
 //! found through the first thread word; the pointer must be read again after every switch.
 
 use crate::g::{G, GFifo};
+use crate::nodes::Reach;
 use crate::p::P;
 use crate::priority::{LANES, PRIORITIES, Turns, lane_of};
 use crate::scheduler::Scheduler;
@@ -70,6 +71,8 @@ pub(crate) struct M {
     /// The same of those that have a class, and the choices that the thread has made.
     own_lanes: UnsafeCell<[GFifo; LANES]>,
     pub(crate) turns: Turns,
+    /// How far it looks for work.
+    pub(crate) reach: Reach,
     /// Goroutines bound to this thread that others have readied: a stack of links.
     pub(crate) inbox: AtomicPtr<G>,
     /// How many live goroutines are bound here.
@@ -116,6 +119,7 @@ impl M {
             bound: UnsafeCell::new(GFifo::new()),
             own_lanes: UnsafeCell::new([const { GFifo::new() }; LANES]),
             turns: Turns::default(),
+            reach: Reach::default(),
             inbox: AtomicPtr::new(null_mut()),
             bound_live: Cell::new(0),
             note: Note::new(),

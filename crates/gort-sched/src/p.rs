@@ -6,6 +6,7 @@
 use crate::blocking::Habit;
 use crate::g::{G, GList};
 use crate::m::M;
+use crate::nodes::Nodes;
 use crate::priority::Wishes;
 use crate::runq::RunQueue;
 use crate::timer::Timers;
@@ -39,6 +40,9 @@ pub(crate) struct Counts {
     pub(crate) steals: AtomicU64,
     pub(crate) stolen: AtomicU64,
     pub(crate) failed_steals: AtomicU64,
+    /// Of the steals and the stolen, those from another node.
+    pub(crate) far_steals: AtomicU64,
+    pub(crate) far_stolen: AtomicU64,
     pub(crate) handoffs: AtomicU64,
     pub(crate) switches: AtomicU64,
 }
@@ -70,6 +74,8 @@ pub(crate) struct P {
     pub(crate) counts: Counts,
     /// What upper layers attached.
     pub(crate) slots: [AtomicPtr<()>; SLOTS],
+    /// The memory node where the thread ran that took it; noted where that counts.
+    noted_node: AtomicU32,
     /// It does not count at present, and is in no list; under the idle lock (PROCS-1).
     pub(crate) retired: Cell<bool>,
     /// What sysmon saw last, touched by sysmon alone: the tick, and since when.
@@ -107,6 +113,7 @@ impl P {
             timers: Timers::new(),
             counts: Counts::default(),
             slots: [const { AtomicPtr::new(null_mut()) }; SLOTS],
+            noted_node: AtomicU32::new(0),
             retired: Cell::new(true),
             seen: Cell::new((0, 0)),
         }
@@ -147,6 +154,18 @@ impl P {
     pub(crate) fn tick(&self) -> u32 {
         // ORDER: Relaxed — a look.
         self.tick.load(Relaxed)
+    }
+
+    /// The node that it is on.
+    pub(crate) fn node(&self, nodes: &Nodes) -> u32 {
+        // ORDER: Relaxed — a preference.
+        nodes.of(self.id, self.noted_node.load(Relaxed))
+    }
+
+    /// The calling thread has taken it, and runs on `node`.
+    pub(crate) fn note_node(&self, node: u32) {
+        // ORDER: Relaxed — a preference.
+        self.noted_node.store(node, Relaxed);
     }
 
     /// Says which M holds it (null: none).

@@ -8,6 +8,7 @@ use crate::hooks::Hooks;
 use crate::injector::Injector;
 use crate::m::M;
 use crate::netpoll::Netpoll;
+use crate::nodes::Nodes;
 use crate::p::{P, bump};
 use crate::procs::Ps;
 use crate::supply::Supply;
@@ -50,6 +51,8 @@ pub struct Config {
     pub no_membarrier: bool,
     /// Guard stacks by `mprotect` even where guard regions exist (for tests).
     pub mprotect_guards: bool,
+    /// The processors' memory nodes: thieves visit near ones first. `None`: all are alike.
+    pub nodes: Option<Nodes>,
     /// The layers above.
     pub hooks: Hooks,
 }
@@ -66,6 +69,7 @@ impl Default for Config {
             schedtrace_ms: 0,
             no_membarrier: false,
             mprotect_guards: false,
+            nodes: None,
             hooks: Hooks::IDLE,
         }
     }
@@ -230,6 +234,10 @@ pub struct Stats {
     pub steals: u64,
     /// Goroutines that moved by them.
     pub stolen: u64,
+    /// Successful steals from another memory node (where [`Config::nodes`] tells of some).
+    pub far_steals: u64,
+    /// Goroutines that moved by them.
+    pub far_stolen: u64,
     /// Fruitless looks into another queue.
     pub failed_steals: u64,
     /// Processors taken away from threads that computed or blocked.
@@ -309,6 +317,12 @@ impl Scheduler {
         Ok(this)
     }
 
+    /// The memory nodes, if the program has told of several.
+    #[inline]
+    pub(crate) fn nodes(&self) -> Option<&Nodes> {
+        self.config.nodes.as_ref().filter(|nodes| !nodes.are_one())
+    }
+
     /// The pool of stacks, for its figures.
     pub fn stacks(&self) -> &StackPool {
         &self.stacks
@@ -357,6 +371,8 @@ impl Scheduler {
             s.spawned += c.spawned.load(Relaxed); // ORDER: Relaxed — a figure.
             s.steals += c.steals.load(Relaxed); // ORDER: Relaxed — a figure.
             s.stolen += c.stolen.load(Relaxed); // ORDER: Relaxed — a figure.
+            s.far_steals += c.far_steals.load(Relaxed); // ORDER: Relaxed — a figure.
+            s.far_stolen += c.far_stolen.load(Relaxed); // ORDER: Relaxed — a figure.
             s.failed_steals += c.failed_steals.load(Relaxed); // ORDER: Relaxed — a figure.
             s.handoffs += c.handoffs.load(Relaxed); // ORDER: Relaxed — a figure.
         }

@@ -4,6 +4,7 @@ use crate::deadlock;
 use crate::g::GFifo;
 use crate::m::M;
 use crate::netpoll::Netpoll;
+use crate::nodes::Nodes;
 use crate::p::P;
 use crate::scheduler::{EXITING, Scheduler};
 use crate::wake::Idle;
@@ -17,7 +18,11 @@ use std::time::Duration;
 pub(crate) fn hold(m: &M, p: *const P) {
     m.p.set(p);
     // SAFETY: SCHED-MEM — Ps live as long as the scheduler; P-OWN — it was idle or handed over.
-    unsafe { (*p).set_holder(core::ptr::from_ref(m).cast_mut()) };
+    let p = unsafe { &*p };
+    p.set_holder(core::ptr::from_ref(m).cast_mut());
+    if let Some(node) = m.scheduler().nodes().and_then(Nodes::of_thread) {
+        p.note_node(node);
+    }
 }
 
 /// Makes `p` idle and stops spinning, then looks once more (S1 and S2 of WAKE-1): if work came

@@ -3,9 +3,11 @@
 //! Every P is visited once a round, from a random one on, in steps coprime to their number. Half of a
 //! victim's queue moves; its timers, its run-next goroutine and the only one in its queue are touched in the last round
 //! only, as the victim is about to run them itself: the latter two not before they have stayed there for 3 µs.
+//! Where the program has told of memory nodes, near ones come first ([`nodes`](crate::nodes)).
 
 use crate::g::G;
 use crate::m::M;
+use crate::nodes::{Nodes, near_first};
 use crate::p::{P, bump};
 use crate::pick::take_runnext;
 use crate::priority;
@@ -41,6 +43,9 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
                 return Some(g);
             }
         }
+        if s.nodes().is_some() {
+            m.reach.failed();
+        }
         if let Some(g) = from_injector(s, p, usize::MAX) {
             return Some(g);
         }
@@ -69,32 +74,77 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
 }
 
 /// Visits every other P once, from a random one on, in steps coprime to their number.
-fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
+pub(crate) fn steal_round(m: &M, s: &Scheduler, p: &P, last: bool) -> Option<*mut G> {
     // SAFETY: P-OWN — g0 is inside and holds `p`.
     let draw = unsafe { p.own() }.chance.draw() as u32;
-    for id in visit_order(s.procs(), draw) {
-        if id == p.id {
+    match s.nodes() {
+        None => visit_order(s.procs(), draw)
+            .filter(|&id| id != p.id)
+            .find_map(|id| visit(m, s, p, &s.ps[id as usize], last)),
+        Some(nodes) => steal_near_first(m, s, p, last, nodes, draw),
+    }
+}
+
+/// A queue of this length is worth going far.
+const MUCH: u32 = 64;
+
+/// The same where nodes count.
+#[cold]
+fn steal_near_first(
+    m: &M,
+    s: &Scheduler,
+    p: &P,
+    last: bool,
+    nodes: &Nodes,
+    draw: u32,
+) -> Option<*mut G> {
+    // Noted before the round: a P that changes its node meanwhile is still visited once.
+    let mut rings = [0; Scheduler::MAX_PROCS as usize];
+    let rings = &mut rings[..s.procs() as usize];
+    for (victim, ring) in s.ps.iter().zip(rings.iter_mut()) {
+        *ring = nodes.ring(p.node(nodes), victim.node(nodes));
+    }
+    let far = m.reach.is_far();
+    for (id, ring) in near_first(rings, draw) {
+        let victim = &s.ps[id as usize];
+        if id == p.id || (ring != 0 && !far && victim.runq.len() < MUCH) {
             continue;
         }
-        let victim = &s.ps[id as usize];
-        if last && victim.timers.are_due() {
-            crate::timer::run(m, &victim.timers, crate::runq::CAPACITY / 2);
-            if let Some(g) = not_null(take_runnext(m, p)).or_else(|| p.runq.pop()) {
-                return Some(g);
+        // ORDER: Relaxed — this thread alone writes the count.
+        let before = p.counts.stolen.load(Relaxed);
+        if let Some(g) = visit(m, s, p, victim, last) {
+            m.reach.found(ring != 0);
+            if ring != 0 {
+                bump(&p.counts.far_steals, 1);
+                // ORDER: Relaxed — as above.
+                bump(&p.counts.far_stolen, p.counts.stolen.load(Relaxed) - before);
             }
-        }
-        if may_take_from_queue(victim, last)
-            && let Some((g, n)) = victim.runq.steal_into(&p.runq)
-        {
-            bump(&p.counts.steals, 1);
-            bump(&p.counts.stolen, u64::from(n));
             return Some(g);
         }
-        if last && let Some(g) = steal_runnext(m, s, victim) {
-            bump(&p.counts.steals, 1);
-            bump(&p.counts.stolen, 1);
+    }
+    None
+}
+
+/// Looks at one victim.
+#[inline]
+fn visit(m: &M, s: &Scheduler, p: &P, victim: &P, last: bool) -> Option<*mut G> {
+    if last && victim.timers.are_due() {
+        crate::timer::run(m, &victim.timers, crate::runq::CAPACITY / 2);
+        if let Some(g) = not_null(take_runnext(m, p)).or_else(|| p.runq.pop()) {
             return Some(g);
         }
+    }
+    if may_take_from_queue(victim, last)
+        && let Some((g, n)) = victim.runq.steal_into(&p.runq)
+    {
+        bump(&p.counts.steals, 1);
+        bump(&p.counts.stolen, u64::from(n));
+        return Some(g);
+    }
+    if last && let Some(g) = steal_runnext(m, s, victim) {
+        bump(&p.counts.steals, 1);
+        bump(&p.counts.stolen, 1);
+        return Some(g);
     }
     None
 }
@@ -167,6 +217,7 @@ fn steal_runnext(m: &M, s: &Scheduler, victim: &P) -> Option<*mut G> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// SCHED-8: for 1 to 64 processors, whatever is drawn, everybody is visited once.
     #[test]
@@ -177,6 +228,75 @@ mod tests {
                 seen.sort_unstable();
                 assert_eq!(seen, (0..n).collect::<Vec<_>>(), "{n} {draw:#x}");
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// SCHED-9, WAKE-1: processors of several nodes whose queues fill anyhow. A thief takes from a near
+        /// queue if one has anything; goes far for a long queue, or when its patience ends; finds what there
+        /// is in so many searches as the longest patience has; and nothing is lost.
+        #[test]
+        fn near_before_far(
+            nodes in 1..4u32,
+            ops in proptest::collection::vec((0..8usize, 0..8usize, 0..90usize), 1..60),
+        ) {
+            let topology = crate::nodes::tests::machine(1 << nodes);
+            let nodes = Nodes::in_turns(&topology);
+            let config = crate::Config { procs: 8, nodes: Some(nodes.clone()), ..Default::default() };
+            let s = Scheduler::new(config).expect("a scheduler");
+            let ms: Vec<&M> = (0..8).map(|_| s.new_m()).collect();
+            let mut made = Vec::new();
+            let mut left = 0;
+            for (at, thief, n) in ops {
+                for _ in 0..if n > 80 { n } else { n % 4 } {
+                    let g = Box::into_raw(Box::new(G::new(&raw const *s)));
+                    made.push(g);
+                    s.ps[at].runq.push(g, &mut |_| unreachable!("there is room"));
+                    left += 1;
+                }
+                let (m, p) = (ms[thief], &s.ps[thief]);
+                m.p.set(p);
+                // Its own queue first, as always.
+                left -= core::iter::from_fn(|| p.runq.pop()).count();
+                if left == 0 {
+                    continue;
+                }
+                let mut searches = 0;
+                let got = loop {
+                    let lens: Vec<u32> = s.ps.iter().map(|p| p.runq.len()).collect();
+                    let was_far = m.reach.is_far();
+                    let g = (0..STEAL_ROUNDS).find_map(|round| {
+                        steal_round(m, &s, p, round + 1 == STEAL_ROUNDS)
+                    });
+                    let Some(_) = g else {
+                        m.reach.failed();
+                        searches += 1;
+                        prop_assert!(searches <= u32::from(crate::nodes::MOST_PATIENT));
+                        continue;
+                    };
+                    let from = (0..8).find(|&v| v != thief && s.ps[v].runq.len() < lens[v]);
+                    let from = from.expect("somebody lost it");
+                    let ring = |v: usize| nodes.ring(p.node(&nodes), s.ps[v].node(&nodes));
+                    if ring(from) > 0 {
+                        prop_assert!(was_far || lens[from] >= MUCH);
+                    }
+                    let nearer = (0..8).filter(|&v| v != thief && ring(v) < ring(from));
+                    let reachable = |v: usize| ring(v) == 0 || was_far || lens[v] >= MUCH;
+                    prop_assert!(nearer.into_iter().all(|v| lens[v] == 0 || !reachable(v)), "{lens:?}");
+                    break 1 + core::iter::from_fn(|| p.runq.pop()).count();
+                };
+                left -= got;
+            }
+            for p in &s.ps {
+                left -= core::iter::from_fn(|| p.runq.pop()).count();
+            }
+            prop_assert_eq!(left, 0);
+            // SAFETY: G-MEM — the queues are empty.
+            made.into_iter().for_each(|g| drop(unsafe { Box::from_raw(g) }));
+            ms.iter().for_each(|m| m.p.set(core::ptr::null()));
+            s.shut_down(core::time::Duration::from_secs(1));
         }
     }
 

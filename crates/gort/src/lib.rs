@@ -125,9 +125,9 @@ pub mod gc {
 /// The running runtime.
 pub mod runtime {
     pub use gort_boot::at_exit;
-    pub use gort_sched::Stats;
     pub use gort_sched::thread::goexit;
     pub use gort_sched::thread::yield_now as gosched;
+    pub use gort_sched::{Sharded, Stats};
 
     use gort_sched::Scheduler;
 
