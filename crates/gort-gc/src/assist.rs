@@ -22,8 +22,9 @@ const MOST: u64 = 1 << 20;
 /// goal, and ten times as long when it is twice as large.
 const PAY: Duration = Duration::from_millis(2);
 
-/// Called before a refill; the rare half of the account.
+/// Called before a refill: the published order is taken over; the rare half of the account.
 pub(crate) fn before_refill(mu: &Mutator) -> Result<(), AllocError> {
+    mu.follow();
     // SAFETY: CTX-1 — through the guard; the reference ends here.
     let taken = unsafe { mu.ctx().cache() }.bytes_taken();
     if taken - mu.ctx().accounted.get() >= QUANTUM {
@@ -46,9 +47,9 @@ pub(crate) fn account(mu: &Mutator) {
     let scanned = if owed > 0 { scan(mu, owed.clamp(ASSIST, MOST)) } else { 0 };
     match verdict {
         Verdict::Quiet => {}
-        Verdict::Trigger => s.coordinator.trigger(s),
+        Verdict::Trigger => begin(s),
         Verdict::OverGoal(over) => {
-            s.coordinator.trigger(s);
+            begin(s);
             if over > s.pacer.goal() / 8 && scanned < ASSIST {
                 // Nothing to scan just now: the debt is due at the next safepoint. A value of
                 // `expected` that no order has makes it take the slow path.
@@ -56,6 +57,15 @@ pub(crate) fn account(mu: &Mutator) {
                 ctx.expected.set(!ctx.order.get().bits());
             }
         }
+    }
+}
+
+/// Asks for a cycle. Who did gives its processor away once: where all are busy, the system lets a thread that it has woken wait
+/// for milliseconds, in which the heap grows beyond its goal.
+#[cold]
+fn begin(s: &Shared) {
+    if s.coordinator.trigger(s) {
+        std::thread::yield_now();
     }
 }
 

@@ -3,6 +3,7 @@
 //! | member | who touches it |
 //! |---|---|
 //! | `word` | owner and coordinator: the handshake |
+//! | `follows` | owner writes, coordinator reads: the softer half of it |
 //! | `shades`, `noscan_bytes`, `tiny_parts` | owner writes, coordinator reads after the owner passed |
 //! | `pinned_at`, `task` | owner writes, reports read |
 //! | the rest | the owner alone (CTX-1): the guard that pinned it, or the coordinator that serves it |
@@ -27,6 +28,8 @@ use crate::shared::Shared;
 #[repr(C, align(128))]
 pub(crate) struct Context {
     pub(crate) word: ContextWord,
+    /// The number of the order that it acts under: at least the one of its last pass (HS-2).
+    pub(crate) follows: AtomicU64,
     /// Objects that this context turned grey, ever.
     pub(crate) shades: AtomicU64,
     /// Bytes of objects without pointers that it marked, ever.
@@ -61,6 +64,7 @@ impl Context {
     pub(crate) fn new(shared: NonNull<Shared>, cache: Cache, range: Range, order: Order) -> Self {
         Self {
             word: ContextWord::pinned(order.seq()),
+            follows: AtomicU64::new(order.seq()),
             shades: AtomicU64::new(0),
             noscan_bytes: AtomicU64::new(0),
             tiny_parts: AtomicU64::new(0),
@@ -146,10 +150,11 @@ impl Context {
     }
 
     /// Takes over an order: the grey buffer is handed over, the block for tiny objects is let go, spans of an older sweep generation go back, the
-    /// mode and with it the barrier's switch change. The caller acknowledges afterwards.
+    /// mode and with it the barrier's switch change. From here on the context follows the order (HS-2); that it has passed, the
+    /// caller says afterwards, if the owner holds no handle.
     ///
     /// # Safety
-    /// CTX-1, and the owner holds no handle.
+    /// CTX-1, and the owner is not inside of a store.
     pub(crate) unsafe fn take_over(&self, order: Order) {
         let old = self.order.get();
         self.drop_tiny();
@@ -158,6 +163,14 @@ impl Context {
             self.publish_grey();
             self.apply(order, order.generation() != old.generation());
         }
+        // ORDER: Release ⇒ `has_followed`: what the owner did in the old mode, published blocks, counters.
+        self.follows.store(order.seq(), Ordering::Release);
+    }
+
+    /// Whether the context acts under `order` or a later one, or not at all.
+    pub(crate) fn has_followed(&self, order: Order) -> bool {
+        // ORDER: Acquire ⇐ `take_over`.
+        self.follows.load(Ordering::Acquire) >= order.seq() || self.word.has_passed(order)
     }
 
     /// # Safety

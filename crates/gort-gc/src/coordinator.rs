@@ -63,20 +63,22 @@ impl Coordinator {
         }
     }
 
-    /// Asks for a cycle, if none runs. Cheap when asked again.
-    pub(crate) fn trigger(&self, s: &Shared) {
+    /// Asks for a cycle, if none runs; whether this call did. Cheap when asked again.
+    pub(crate) fn trigger(&self, s: &Shared) -> bool {
         // ORDER: Relaxed — asking twice or once too often does no harm.
         if self.busy.load(Ordering::Relaxed) || self.triggered.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
         // ORDER: SeqCst — before the coordinator's look after it was woken (`serve`).
         self.triggered.store(true, Ordering::SeqCst);
-        if self.start(s).is_ok() {
+        let started = self.start(s).is_ok();
+        if started {
             self.parker.unpark();
         } else {
             // ORDER: Relaxed — the next allocation asks again.
             self.triggered.store(false, Ordering::Relaxed);
         }
+        started
     }
 
     /// Runs a whole cycle that begins after this call, and waits until it is swept.
@@ -320,8 +322,10 @@ fn hogs(s: &Shared, number: u64, name: &str, waited: Duration) -> String {
     for ctx in s.contexts.iter() {
         // SAFETY: CTX-2 — registry entries live as long as the collector.
         let ctx = unsafe { NonNull::as_ref(&ctx) };
+        let acts = name != "R" && name != "hold" && ctx.has_followed(order);
         if let Seen::Pinned(seq) = ctx.word.look()
             && seq < order.seq()
+            && !acts
         {
             // ORDER: Relaxed — for this report only.
             missing.push((ctx.pinned_at(), ctx.task.load(Ordering::Relaxed)));

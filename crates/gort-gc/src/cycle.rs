@@ -3,12 +3,17 @@
 //! ```text
 //!        published mode     what happens                                    left when
 //! idle   0                                                                  trigger, and sweep is complete
-//! H1     shade              every context turns its barrier on              all have passed
-//! H2     shade, black       objects are born black; roots, then marking     queues empty, all have passed
-//! R      the same again     a round: does anybody still shade?              nobody did; else back to marking
-//! H3     black              every context turns its barrier off             all have passed
-//! H4     0, next generation sweep: whatever is white is free                all have passed, all is swept
+//! H1     shade              every context turns its barrier on              all follow
+//!        the same           roots, then marking                             queues empty, or the heap at its goal
+//! H2     shade, black       objects are born black; marking goes on         all follow, queues empty
+//! R      the same again     a round: does anybody still shade?              all have passed, nobody did; else marking
+//! H3     black              every context turns its barrier off             all follow
+//! H4     0, next generation sweep: whatever is white is free                all follow, all is swept
 //! ```
+//! Objects are born white until marking has found nothing more: what was made and dropped meanwhile is freed by this cycle. A new
+//! object that is still wanted is named by a store, which shades it, or by a handle; the handles that exist at H2 are gone
+//! when a round has ended, and all later ones name black objects or shaded ones.
+//!
 //! A phase consumes the proof that the one before it was finished, so none can be left out or repeated
 //! (GC-CYCLE). Why each wait is needed, and what breaks without it, is in the crate's design and in its models;
 //! `tests::simulation` breaks them one by one.
@@ -20,8 +25,10 @@ use core::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::atomic::Ordering;
+use crate::context::Context;
 use crate::handshake::{Mode, Order};
 use crate::mark::Marker;
+use crate::pace::FLOOR;
 use crate::pacer::End;
 use crate::shared::Shared;
 use crate::{Mutant, markers, pressure, verify};
@@ -33,7 +40,7 @@ pub(crate) struct Stopped;
 /// Where the coordinator waits or gives way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
-    /// For contexts to pass the named handshake; the turn of the waiting loop.
+    /// For contexts to pass or follow the named handshake; the turn of the waiting loop.
     Handshake(&'static str, u32),
     /// For assisting tasks to end.
     Assists(u32),
@@ -95,9 +102,12 @@ struct Cycle<'c> {
     helpers: usize,
     marker: Marker<'c>,
     report: Report,
-    /// The account when objects began to be born black.
+    /// The account at the trigger, and when objects began to be born black.
+    taken_at_start: u64,
     taken_at_black: u64,
-    /// Bytes allocated between the trigger and then.
+    /// Bytes born black.
+    fresh: u64,
+    /// Bytes allocated while the cycle waited for contexts and had nothing to mark.
     late: u64,
     noscan_at_start: u64,
 }
@@ -123,7 +133,9 @@ impl<'c> Cycle<'c> {
             helpers: if s.rules.run_glue { scanners - 1 } else { 0 },
             marker: Marker::new(s),
             report: Report { forced, ..report },
+            taken_at_start: taken,
             taken_at_black: taken,
+            fresh: 0,
             late: 0,
             noscan_at_start: s.sum(|c| &c.noscan_bytes),
         }
@@ -136,33 +148,40 @@ impl<'c> Cycle<'c> {
         let mode = if self.s.mutant(Mutant::EarlyBlack) { Mode::SHADE_BLACK } else { Mode::SHADE };
         let order = self.publish(mode);
         if !self.s.mutant(Mutant::SkipH1) {
-            wait_passed(self.s, order, "H1", self.pause)?;
+            wait_followed(self.s, order, "H1", self.pause)?;
         }
         self.report.h1 = start.elapsed();
+        self.late = self.s.pacer.taken() - self.taken_at_start;
         Ok(BarrierOn)
     }
 
-    /// H2, the roots, and marking until a round finds that nobody shades any more.
+    /// H2. From here on objects are born black.
+    fn black_on(&mut self) -> Result<(), Stopped> {
+        let order = self.publish(Mode::SHADE_BLACK);
+        self.taken_at_black = self.s.pacer.taken();
+        wait_followed(self.s, order, "H2", self.pause)
+    }
+
+    /// The roots, marking, H2, and marking until a round finds that nobody shades any more.
     fn mark(&mut self, _: BarrierOn) -> Result<Marked, Stopped> {
         let start = Instant::now();
-        let h2 = self.publish(Mode::SHADE_BLACK);
-        // Objects are born black from here on; who is held marks nothing meanwhile.
-        if self.s.config.stop_the_world > 0 {
-            wait_passed(self.s, h2, "H2", self.pause)?;
+        let stopped = self.s.config.stop_the_world > 0;
+        // Who is held marks nothing meanwhile.
+        if stopped {
+            self.black_on()?;
             hold(self.s, Mode::SHADE_BLACK, self.pause)?;
         }
-        let now = self.s.pacer.taken();
-        self.late = now - self.taken_at_black;
-        self.taken_at_black = now;
         self.s.coordinator.open_marking(true);
         self.s.weak.begin_marking();
         self.mark_roots();
         let phase = self.s.helpers.open(self.s, self.helpers);
+        if !stopped {
+            self.drain(true)?;
+            self.black_on()?;
+        }
+        let mut waiting_from = None;
         loop {
-            let pushed = self.drain()?;
-            if self.report.rounds == 0 {
-                wait_passed(self.s, h2, "H2", self.pause)?;
-            }
+            let pushed = self.drain(false)?;
             // A round begins with no grey object outside of contexts. If from now until all have passed
             // no context shades and none publishes, there was none inside either, and every white handle is gone.
             let shades = self.s.sum(|c| &c.shades);
@@ -174,10 +193,15 @@ impl<'c> Cycle<'c> {
                 break;
             }
             self.report.rounds += 1;
+            waiting_from.get_or_insert(self.s.pacer.taken());
             self.s.weak.begin_round();
             // A round lets go whom `hold` held.
             let order = self.publish(Mode::SHADE_BLACK);
-            wait_passed(self.s, order, "R", self.pause)?;
+            if self.s.mutant(Mutant::FollowRound) {
+                wait_followed(self.s, order, "R", self.pause)?;
+            } else {
+                wait_passed(self.s, order, "R", self.pause)?;
+            }
             // The counters at the end, not what each context found at its pass: with two guards in one
             // task a shade can land in a context that has passed already.
             let quiet = self.s.sum(|c| &c.shades) == shades || self.s.mutant(Mutant::PassOnly);
@@ -192,6 +216,7 @@ impl<'c> Cycle<'c> {
             turn += 1;
         }
         self.report.mark = start.elapsed();
+        self.late += waiting_from.map_or(0, |from| self.s.pacer.taken() - from);
         self.check()?;
         self.bury()?;
         Ok(Marked)
@@ -238,24 +263,34 @@ impl<'c> Cycle<'c> {
         s.roots.scan(|object| unsafe { marker.shade(object) });
     }
 
-    /// Marks until nothing is grey outside of contexts; the number of blocks published until then.
-    fn drain(&mut self) -> Result<u64, Stopped> {
+    /// Marks until nothing is grey outside of contexts; the number of blocks published until then. `white`: objects are born
+    /// white. A program that names each new object would give marking something to do for ever, so it also ends at the goal, or
+    /// when the heap has grown by what was alive.
+    fn drain(&mut self, white: bool) -> Result<u64, Stopped> {
         let start = Instant::now();
         let mut turn = 0;
         loop {
             let (s, pause) = (self.s, &mut *self.pause);
             let roots = s.roots.bytes();
             let mut quanta = 0u32;
-            self.marker.drain(|| {
+            let most = self.taken_at_start + s.pacer.marked().max(FLOOR);
+            let is_over = || s.pacer.live() >= s.pacer.goal() || s.pacer.taken() >= most;
+            let is_enough = || white && is_over();
+            let ended = self.marker.drain(|| {
                 if quanta.is_multiple_of(REVISE) {
                     s.pacer.revise(s.work.scanned(), roots);
                 }
                 quanta += 1;
-                pause.pause(Point::Mark)
-            })?;
-            if let Some(pushed) = self.s.grey.drained() {
+                pause.pause(Point::Mark).map_err(Some)?;
+                if is_enough() { Err(None) } else { Ok(()) }
+            });
+            if let Err(Some(stopped)) = ended {
+                return Err(stopped);
+            }
+            let drained = self.s.grey.drained();
+            if drained.is_some() || is_enough() {
                 self.report.work += start.elapsed();
-                return Ok(pushed);
+                return Ok(drained.unwrap_or(0));
             }
             if self.helpers > 0 {
                 s.grey.want();
@@ -270,11 +305,11 @@ impl<'c> Cycle<'c> {
         let start = Instant::now();
         let s = self.s;
         let noscan = s.sum(|c| &c.noscan_bytes) - self.noscan_at_start;
-        let black = s.pacer.taken() - self.taken_at_black;
-        self.report.at_end = s.pacer.live();
-        self.report.marked = s.work.found() + noscan + black;
         let order = self.publish(Mode::BLACK);
-        wait_passed(s, order, "H3", self.pause)?;
+        wait_followed(s, order, "H3", self.pause)?;
+        self.fresh = s.pacer.taken() - self.taken_at_black;
+        self.report.at_end = s.pacer.live();
+        self.report.marked = s.work.found() + noscan + self.fresh;
         self.report.h3 = start.elapsed();
         Ok(BarrierOff)
     }
@@ -289,8 +324,9 @@ impl<'c> Cycle<'c> {
         self.report.assist = Duration::from_nanos(s.pacer.assist_ns());
         let ns = (self.report.h1 + self.report.mark).as_nanos() as u64;
         let (marked, room) = (self.report.marked, s.room());
-        let (scanned, roots, late) = (s.work.scanned(), s.roots.bytes(), self.late);
-        s.pacer.learn(End { marked, scanned, roots, late, ns }, room);
+        let (scanned, roots) = (s.work.scanned(), s.roots.bytes());
+        let (fresh, late) = (self.fresh, self.late);
+        s.pacer.learn(End { marked, fresh, scanned, roots, late, ns }, room);
         pressure::look(s, marked, room);
         core::mem::take(&mut self.report)
     }
@@ -309,8 +345,8 @@ pub(crate) fn finish_sweep(s: &Shared, pause: &mut dyn Pause) -> Result<(), Stop
     }
     let order = s.g.get();
     serve_free(s, order);
-    wait_passed(s, order, "H4", pause)?;
-    // Contexts that passed gave their stale spans back swept, or to the unswept list.
+    wait_followed(s, order, "H4", pause)?;
+    // Contexts that follow gave their stale spans back swept, or to the unswept list.
     serve_free(s, order);
     while !s.heap.sweep_done() {
         if s.heap.sweep_one().is_none() {
@@ -362,19 +398,38 @@ fn serve_free(s: &Shared, order: Order) {
     }
 }
 
-/// Waits until no context can act in an older mode than `order`'s.
+/// Waits until no context can act in an older mode than `order`'s, and every handle of the time before is gone.
 fn wait_passed(
     s: &Shared,
     order: Order,
     name: &'static str,
     pause: &mut dyn Pause,
 ) -> Result<(), Stopped> {
+    wait(s, name, pause, |ctx| ctx.word.has_passed(order))
+}
+
+/// Waits until no context can act in an older mode than `order`'s (HS-2).
+fn wait_followed(
+    s: &Shared,
+    order: Order,
+    name: &'static str,
+    pause: &mut dyn Pause,
+) -> Result<(), Stopped> {
+    wait(s, name, pause, |ctx| ctx.has_followed(order))
+}
+
+fn wait(
+    s: &Shared,
+    name: &'static str,
+    pause: &mut dyn Pause,
+    is_done: impl Fn(&Context) -> bool,
+) -> Result<(), Stopped> {
     let start = Instant::now();
     let (mut turn, mut last) = (0, None::<&'static Location<'static>>);
     for ctx in s.contexts.iter() {
         // SAFETY: CTX-2 — registry entries live as long as the collector.
         let ctx = unsafe { ctx.as_ref() };
-        while !ctx.word.has_passed(order) {
+        while !is_done(ctx) {
             last = ctx.pinned_at();
             pause.pause(Point::Handshake(name, turn))?;
             turn += 1;

@@ -16,6 +16,12 @@
 //! or not reading `G` again, breaks it: the model at the end of this file shows both.
 //!
 //! Passing and unpinning need Release only: what was done in the old mode happens before the acknowledgement.
+//!
+//! # Following (HS-2)
+//! A context that passes tells two things: it acts in the new mode, and none of its handles exists. Only a round needs the second;
+//! H1 to H4 ask for the first. So a guard also takes an order over in the slow path of an allocation, where it is inside of
+//! no store: it *follows* the order, with its handles, and passes at its next safepoint. What a context follows is a word of
+//! its own beside this one. Following instead of passing in a round is the mutant `FollowRound`.
 
 use crate::atomic::{AtomicU64, Ordering};
 
@@ -169,6 +175,12 @@ impl ContextWord {
     pub(crate) fn release(&self, seq: u64) {
         // ORDER: Release ⇒ `look`, and the next `claim`: as `pass`, and the context's contents.
         self.0.store(seq << 2 | FREE, Ordering::Release);
+    }
+
+    /// The number of the order that the owner passed last; for the owner.
+    pub(crate) fn passed(&self) -> u64 {
+        // ORDER: Relaxed — the owner wrote it.
+        self.0.load(Ordering::Relaxed) >> 2
     }
 
     pub(crate) fn look(&self) -> Seen {

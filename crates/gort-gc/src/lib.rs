@@ -40,6 +40,7 @@
 //! - GC-RANGE  An address lies in the collector's range exactly if it is in a span of its objects.
 //! - GC-CYCLE  The phases of a cycle come in order, each once.
 //! - HS-1      After a handshake no context acts in an older mode.
+//! - HS-2      A context takes an order over only between two operations; it passes only without handles.
 //! - CTX-1     A context's private parts are used by its guard, or by the coordinator that claimed it.
 //! - CTX-2     Contexts are freed with their collector.
 //! - CTX-3     A free context's grey buffer is empty.

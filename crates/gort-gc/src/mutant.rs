@@ -26,6 +26,8 @@ pub(crate) enum Mutant {
     BornWhite,
     /// Marking ends when the queues are empty, without a round.
     NoRound,
+    /// A round takes it for a pass that a context follows.
+    FollowRound,
     /// A round looks at what was published at the passes, not at the counters at its end: with two guards in one
     /// task, a shade into a guard that has passed already is missed.
     PassOnly,

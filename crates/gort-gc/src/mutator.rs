@@ -107,11 +107,34 @@ impl Mutator {
         }
         let ctx = self.ctx();
         ctx.expected.set(ctx.order.get().bits());
-        if now != ctx.order.get() {
+        if now.seq() != ctx.word.passed() {
             // SAFETY: CTX-1 — `&mut self`: no handle borrows the guard (GC-PASS).
             unsafe { ctx.take_over(now) };
             ctx.word.pass(now.seq());
         }
+    }
+
+    /// In an allocation's slow path: takes the published order over, while handles exist. It passes at the next safepoint (HS-2).
+    #[inline]
+    pub(crate) fn follow(&self) {
+        let ctx = self.ctx();
+        if self.shared().g.peek() != ctx.order.get().bits() {
+            self.take_over_and_keep();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_over_and_keep(&self) {
+        let (now, ctx) = (self.shared().g.get(), self.ctx());
+        // Who is to be held stops at a safepoint.
+        if now.mode().holds() {
+            return;
+        }
+        // SAFETY: CTX-1 — through the guard; an allocation is no part of a store.
+        unsafe { ctx.take_over(now) };
+        // A value that no order has: the next safepoint takes its slow path, and passes.
+        ctx.expected.set(!now.bits());
     }
 
     /// Runs `f` without the guard: the collector does not wait for this task meanwhile. For anything that may

@@ -11,9 +11,10 @@
 //!   share of the processors: `cons_mark * (1 - share) / share * work`. `cons_mark` is bytes allocated per byte
 //!   scanned, each per processor time, as the last cycles had it: the greatest of four, so that one quiet cycle does not
 //!   make the next one late.
-//! * The trigger is earlier by what the program allocated, at most in the last four cycles, between a trigger and the
-//!   moment at which all had their barrier on: until then nothing is marked, however many workers there are.
-//! * Between 70 % and 95 % of the way from `marked` to the goal; in large heaps as near to the goal as the floor is wide.
+//! * The trigger is earlier by what the program allocated, on an average of the last four cycles, while the cycle waited for tasks
+//!   and had nothing to mark: no worker and no assist makes that shorter.
+//! * Between 70 % (earlier by those bytes) and 95 % of the way from `marked` to the goal; in large heaps as near to the goal as the floor is wide.
+//! * Of the objects made while the cycle ended, which stay until the next one, the goal counts only the share that lives as a rule.
 //! * While a cycle runs, `ratio` is scan work left per byte of heap left: what an allocation owes.
 //!
 //! These are Go's rules, with roots for its stacks and globals.
@@ -44,8 +45,12 @@ pub(crate) struct Pace {
     /// See the module page.
     cons_mark: f64,
     last: [f64; 4],
-    /// Bytes allocated before marking began, in the last four cycles.
+    /// Bytes allocated while the last four cycles waited.
     late: [u64; 4],
+    /// Of `marked`, bytes that the next cycle will probably find dead.
+    floating: u64,
+    /// The share of new bytes that lived to be found by a cycle.
+    survival: f64,
     /// Bytes at which the goal lies at least, since the sweep.
     swept_from: u64,
     /// Bytes at which the present cycle began.
@@ -79,7 +84,9 @@ pub(crate) struct Done {
     /// Bytes of objects scanned, and of roots.
     pub(crate) scanned: u64,
     pub(crate) roots: u64,
-    /// Bytes allocated before marking began.
+    /// Bytes of objects that stay because they were made when marking was at its end: nobody knows whether they are alive.
+    pub(crate) fresh: u64,
+    /// Bytes allocated while the cycle waited and had nothing to mark.
     pub(crate) late: u64,
     /// The share of the processors' time that assists took.
     pub(crate) assists: f64,
@@ -96,6 +103,8 @@ impl Pace {
             cons_mark: 0.0,
             last: [0.0; 4],
             late: [0; 4],
+            floating: 0,
+            survival: 1.0,
             swept_from: 0,
             triggered: None,
         }
@@ -107,9 +116,11 @@ impl Pace {
             None => u64::MAX,
             Some(percent) => {
                 let part = |bytes: u64| (u128::from(bytes) * u128::from(percent) / 100) as u64;
-                let grown =
-                    self.marked.saturating_add(part(self.marked.saturating_add(self.roots)));
-                grown.max(part(self.floor))
+                let alive = self.marked - self.floating;
+                let grown = alive.saturating_add(part(alive.saturating_add(self.roots)));
+                // What floats does not make the heap larger, but it must not make cycles follow each other at once.
+                let least = self.marked.saturating_add(part(self.marked / 4));
+                grown.max(least).max(part(self.floor))
             }
         };
         let by_limit = room.max(self.marked);
@@ -130,7 +141,8 @@ impl Pace {
             return Plan { trigger: goal, goal };
         }
         let way = goal - self.marked;
-        let from = earliest.max(self.marked + way / 64 * 45);
+        let from = self.marked + (way / 64 * 45).saturating_sub(self.late()).max(way / 4);
+        let from = earliest.max(from);
         let to =
             (self.marked + way / 64 * 61).max(goal.saturating_sub(self.floor.max(1))).max(from);
         let trigger = goal.saturating_sub(self.runway()).clamp(from, to).min(goal);
@@ -140,8 +152,12 @@ impl Pace {
     /// Bytes that the program allocates until marking begins and while the expected work is done.
     fn runway(&self) -> u64 {
         let work = self.scanned.saturating_add(self.roots);
-        let late = self.late.iter().copied().max().unwrap_or(0);
-        late.saturating_add((self.cons_mark * (1.0 - SHARE) / SHARE * work as f64) as u64)
+        self.late().saturating_add((self.cons_mark * (1.0 - SHARE) / SHARE * work as f64) as u64)
+    }
+
+    /// Bytes that the program allocates while a cycle waits, as the last four had it.
+    fn late(&self) -> u64 {
+        self.late.iter().map(|bytes| bytes / 4).sum()
     }
 
     /// A cycle begins.
@@ -192,6 +208,14 @@ impl Pace {
 
     /// The sweep begins; `marked` bytes are alive. (Go's order: first `learn`, then this.)
     pub(crate) fn flip(&mut self, marked: u64, done: Done) {
+        let (found, fresh) = (marked.saturating_sub(done.fresh), done.fresh.min(marked));
+        let alive = self.marked - self.floating;
+        let made = done.live.saturating_sub(self.marked).saturating_sub(fresh);
+        if made > 0 {
+            let lived = found.saturating_sub(alive) as f64 / made as f64;
+            self.survival = (self.survival + lived.min(1.0)) / 2.0;
+        }
+        self.floating = (fresh as f64 * (1.0 - self.survival)) as u64;
         self.marked = marked;
         self.scanned = done.scanned;
         self.roots = done.roots;
@@ -257,7 +281,7 @@ mod tests {
         }
     }
 
-    /// A handshake that took long makes the next trigger earlier, for four cycles.
+    /// What was allocated during long handshakes makes the next triggers earlier, a quarter of it for four cycles.
     #[test]
     fn a_late_start() {
         let mut pace = Pace::new(Some(100), FLOOR);
@@ -274,7 +298,9 @@ mod tests {
             pace.swept();
             pace.plan(u64::MAX).trigger / MIB
         };
-        assert_eq!([0, 8, 0, 0, 0, 0].map(&mut after), [125, 119, 119, 119, 119, 125]);
+        assert_eq!([0, 16, 8, 0, 0, 0, 0].map(&mut after), [125, 123, 121, 121, 121, 125, 125]);
+        // With none of the last four waiting, as before; with all, a quarter of the way is left at least.
+        assert_eq!([90, 90, 90, 90].map(&mut after)[3], 80);
     }
 
     #[test]

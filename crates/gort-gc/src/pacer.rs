@@ -64,11 +64,12 @@ struct Rules {
 /// How a marking ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct End {
-    /// Bytes found alive; of objects scanned; of roots.
+    /// Bytes that stay: found alive, or born black; of objects born black; of objects scanned; of roots.
     pub(crate) marked: u64,
+    pub(crate) fresh: u64,
     pub(crate) scanned: u64,
     pub(crate) roots: u64,
-    /// Bytes allocated before all had their barrier on.
+    /// Bytes allocated while the cycle waited and had nothing to mark.
     pub(crate) late: u64,
     /// How long it took, in nanoseconds.
     pub(crate) ns: u64,
@@ -250,9 +251,9 @@ impl Pacer {
 
     /// Marking ended. `room`: what a memory limit leaves for objects.
     pub(crate) fn learn(&self, end: End, room: u64) {
-        let End { marked, scanned, roots, late, ns } = end;
+        let End { marked, fresh, scanned, roots, late, ns } = end;
         let assists = self.assist_ns() as f64 / (ns.max(1) * self.cpus) as f64;
-        let done = Done { live: self.live(), scanned, roots, late, assists };
+        let done = Done { live: self.live(), fresh, scanned, roots, late, assists };
         let mut rules = self.rules.lock();
         // ORDER: Relaxed, all — see above.
         self.ratio.store(0, Ordering::Relaxed);

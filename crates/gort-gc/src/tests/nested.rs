@@ -39,7 +39,7 @@ struct Script<'a> {
 impl Pause for Script<'_> {
     fn pause(&mut self, at: Point) -> Result<(), Stopped> {
         match (at, self.step) {
-            // Both have passed H2; the keeper is not scanned yet. B takes its object away.
+            // Both have passed H1; the keeper is not scanned yet. B takes its object away.
             (Point::Mark, 0) => {
                 self.a.safepoint();
                 self.b.safepoint();
@@ -57,6 +57,10 @@ impl Pause for Script<'_> {
                 if self.held.is_none() {
                     self.a.safepoint();
                     self.b.safepoint();
+                } else {
+                    // As if they allocated: B's handle stays.
+                    self.a.follow();
+                    self.b.follow();
                 }
                 return Ok(());
             }

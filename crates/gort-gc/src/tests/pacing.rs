@@ -160,7 +160,7 @@ fn play(mut p: Program) -> Vec<Cycle> {
             share,
         });
         let (scanned, assists) = (heap_work as u64, assists / time);
-        let done = Done { live, scanned, roots, late: 0, assists };
+        let done = Done { live, scanned, roots, fresh: 0, late: 0, assists };
         pace.learn(done);
         let black = live - start;
         pace.flip(marked + black, done);

@@ -67,3 +67,56 @@ fn objects_that_are_made_meanwhile_ask_for_no_round() {
     }
     assert!(length > 10, "{length}");
 }
+
+/// Makes objects and keeps the newest two by handles; passes in rounds only.
+struct Holder<'a> {
+    mu: &'a mut Mutator,
+    held: [Option<Gc<'static, Wide>>; 2],
+    waited: Vec<&'static str>,
+}
+
+impl Pause for Holder<'_> {
+    fn pause(&mut self, at: Point) -> Result<(), Stopped> {
+        let Point::Handshake(name, turn) = at else { return Ok(()) };
+        if turn == 0 {
+            self.waited.push(name);
+        }
+        if name == "R" {
+            self.held = [None; 2];
+            self.mu.safepoint();
+            return Ok(());
+        }
+        // More than a span holds, so one of them takes the slow path.
+        for _ in 0..8 {
+            let object = make(self.mu, self.held[0]);
+            // SAFETY: the test drops it before the guard passes.
+            self.held[1] = self.held[0].replace(unsafe { Gc::from_non_null(object.as_non_null()) });
+        }
+        for object in self.held.iter().flatten() {
+            assert!(
+                object.first.iter().all(|&word| word == 7),
+                "a held object was freed in {name}"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// HS-2: a task that never comes to a safepoint, but allocates, holds up a round and no other handshake.
+#[test]
+fn who_allocates_follows() {
+    let config = Config { gc_percent: None, range_shift: 32, ..Config::default() };
+    let collector = Collector::new(config).unwrap();
+    let mut mu = collector.pin();
+    let mut holder = Holder { mu: &mut mu, held: [None; 2], waited: Vec::new() };
+    for cycle in 0..20 {
+        holder.waited.clear();
+        cycle::run(collector.shared(), false, &mut holder).unwrap();
+        cycle::finish_sweep(collector.shared(), &mut holder).unwrap();
+        for name in ["H1", "H2", "R", "H3", "H4"] {
+            assert!(holder.waited.contains(&name), "cycle {cycle}: {:?}", holder.waited);
+        }
+    }
+    let stats = collector.stats();
+    assert!(stats.freed_objects > stats.alloc_objects / 2, "{stats:?}");
+}

@@ -162,7 +162,9 @@ impl<const N: usize> Sim<N> {
         let to = if b < 16 { None } else { self.handle(b) };
         match what % 16 {
             0 => self.guards[g].unpin(),
-            1 | 2 => self.guards[g].safepoint(),
+            1 => self.guards[g].safepoint(),
+            // As in the slow path of an allocation (HS-2): the handles stay.
+            2 => self.guards[g].mu.as_ref().unwrap().follow(),
             3..=5 => self.alloc(g, b, c),
             6..=8 => self.load(g, b, c),
             9..=11 => self.store(g, to, c, what & 16 != 0),
@@ -373,6 +375,7 @@ mutants! {
     catches_root_new RootNew;
     catches_born_white BornWhite;
     catches_no_round NoRound;
+    catches_follow_round FollowRound;
     catches_no_gate NoGate;
     catches_no_clear NoClear;
 }
