@@ -22,4 +22,4 @@ macro_rules! programs {
     };
 }
 
-programs! { bank chat phases primes }
+programs! { bank chat parcels phases primes }
