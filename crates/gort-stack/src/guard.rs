@@ -38,17 +38,21 @@ impl Guard {
     }
 }
 
-/// Tries a guard region on a page of its own.
+/// Tries a guard region on a page of its own. That the call returns 0 does not suffice: user-mode emulators and sandboxes
+/// take any advice and do nothing. So the kernel is asked to write into the guard, which must fail.
 fn probe() -> bool {
     let len = 64 << 10;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: STACK-SLOT — a fresh mapping that nobody else knows.
     unsafe {
-        let at = libc::mmap(core::ptr::null_mut(), len, libc::PROT_READ, flags, -1, 0);
+        let at = libc::mmap(core::ptr::null_mut(), len, access, flags, -1, 0);
         if at == libc::MAP_FAILED {
             return false;
         }
-        let ok = libc::madvise(at, len, MADV_GUARD_INSTALL) == 0;
+        let ok = libc::madvise(at, len, MADV_GUARD_INSTALL) == 0
+            && libc::syscall(libc::SYS_getrandom, at, 1, libc::GRND_NONBLOCK) == -1
+            && errno::last() == libc::EFAULT;
         libc::munmap(at, len);
         ok
     }
