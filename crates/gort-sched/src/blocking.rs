@@ -155,7 +155,7 @@ impl P {
 impl Scheduler {
     /// Whether somebody waits for a P like `p`: work in its queue or in the injector, a thread with
     /// bound goroutines, timers and descriptors that nobody watches.
-    fn is_wanted(&self, p: &P) -> bool {
+    pub(crate) fn is_wanted(&self, p: &P) -> bool {
         p.has_work()
             || !self.injector.is_empty()
             || self.has_waiters()
@@ -192,5 +192,5 @@ impl Scheduler {
 /// Whether the goroutine must come back on this thread whatever happens: it unwinds, and std counts
 /// panics by thread; or it has said that it must not be switched out.
 pub(crate) fn keeps_thread(g: &G) -> bool {
-    g.no_park.get() != 0 || crate::park::panicking()
+    g.no_park.get() != 0 || crate::osthread::panicking()
 }

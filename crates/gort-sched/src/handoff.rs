@@ -143,16 +143,13 @@ fn regain() {
     // SAFETY: G-OWN — the goroutine that runs here belongs to this thread.
     let keeps = crate::blocking::keeps_thread(unsafe { &*g });
     if keeps {
-        crate::park::lock_thread(m, g);
+        crate::osthread::lock(m, g);
     }
     // SAFETY: G-OWN — as above.
     unsafe { (*g).state.step(GState::Running, GState::Preempted) };
     schedule::to_g0(m, Post::Preempted(g));
     // Resumed, by a thread that holds a P.
-    if keeps {
-        // SAFETY: G-OWN — as above.
-        crate::osthread::release(unsafe { &*g });
-    }
+    crate::osthread::release_kept(g, keeps);
 }
 
 /// sysmon, first half: asks for the P that `m` holds. One [`membarrier`] then serves all that

@@ -73,7 +73,7 @@
 //!
 //! # Read in this order
 //! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `priority` → `pick` → `schedule` → `nodes` → `steal` →
-//! `word` → [`park`] → `wake` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] → `sharded` →
+//! `word` → [`park`] → `wake` → `threads` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] → `sharded` →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
 mod blocking;
@@ -115,6 +115,7 @@ mod supply;
 mod sysmon;
 pub mod testing;
 pub mod thread;
+mod threads;
 mod timer;
 mod trim;
 mod wake;

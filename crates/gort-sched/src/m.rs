@@ -66,6 +66,8 @@ pub(crate) struct M {
     pub(crate) polls: Cell<u32>,
     /// A goroutine that owns this thread until it lets go (locked, or unwinding).
     pub(crate) exclusive: Cell<*mut G>,
+    /// That goroutine has yielded: others have the P first.
+    pub(crate) ceded: Cell<bool>,
     /// Goroutines bound to this thread that are ready, as the thread knows them.
     pub(crate) bound: UnsafeCell<GFifo>,
     /// The same of those that have a class, and the choices that the thread has made.
@@ -116,6 +118,7 @@ impl M {
             spinning: Cell::new(false),
             polls: Cell::new(0),
             exclusive: Cell::new(null_mut()),
+            ceded: Cell::new(false),
             bound: UnsafeCell::new(GFifo::new()),
             own_lanes: UnsafeCell::new([const { GFifo::new() }; LANES]),
             turns: Turns::default(),

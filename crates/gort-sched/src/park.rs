@@ -11,6 +11,7 @@ mod alarm;
 use crate::g::G;
 use crate::handoff;
 use crate::m::{M, Post};
+use crate::osthread;
 use crate::ready;
 use crate::reason;
 use crate::schedule;
@@ -283,11 +284,11 @@ impl Ticket {
         g.set_reason(reason);
         g.state.step(GState::Running, GState::Waiting);
         let me = core::ptr::from_ref(g).cast_mut();
-        keep_thread_while_unwinding(m, me);
+        let kept = osthread::keep_while_unwinding(m, me);
         // SAFETY: P-OWN — inside, with a P; `g` is the goroutine that runs here.
         unsafe { schedule::park(m, me, Post::Commit(me)) };
         drop(inside);
-        release_thread_after_unwinding(me);
+        osthread::release_kept(me, kept);
         let code = g.word.outcome();
         if let Some(timer) = timer {
             timer.end(code != Some(TIMEOUT));
@@ -299,61 +300,39 @@ impl Ticket {
         }
     }
 
-    /// Whether this goroutine must not park now: it said so, or the runtime shuts down.
+    /// Whether this goroutine must not park now: it said so, or the runtime shuts down. Then its wait
+    /// ends as by a shutdown, so that it leaves its queues before it unwinds.
     #[inline]
     fn refuse(&self, g: &G) -> Option<u32> {
-        if g.no_park.get() != 0 {
-            self.cancel_or_take(g);
-            panic!("a goroutine parked inside no_park");
+        if g.no_park.get() == 0 && !schedule::stopping(g.scheduler()) {
+            return None;
         }
-        // A goroutine that unwinds already finishes what its destructors wait for.
-        if schedule::stopping(g.scheduler()) && !panicking() && self.claim(SHUTDOWN) {
+        self.refuse_rarely(g)
+    }
+
+    #[cold]
+    fn refuse_rarely(&self, g: &G) -> Option<u32> {
+        // A goroutine that unwinds already finishes what its destructors wait for, on a thread that it
+        // has for itself: a second panic would end the process.
+        if osthread::panicking() {
+            return None;
+        }
+        if self.claim(SHUTDOWN) {
             g.word.close();
             return Some(SHUTDOWN);
         }
-        None
-    }
-
-    /// `no_park` was broken: the wait is given up, unless somebody claimed it.
-    #[cold]
-    fn cancel_or_take(&self, g: &G) {
-        if !self.cancel() {
-            while g.word.outcome().is_none() {
-                gort_sys::thread::yield_os();
-            }
-            g.word.close();
+        if g.no_park.get() == 0 {
+            return None;
         }
-    }
-}
-
-/// Whether this thread unwinds. Never inlined: it may read a thread-local (TLS-1 of gort-sys).
-#[inline(never)]
-pub(crate) fn panicking() -> bool {
-    std::thread::panicking()
-}
-
-/// std counts panics by thread. A goroutine that parks while it unwinds therefore keeps its
-/// thread for itself until it has unwound.
-#[inline]
-fn keep_thread_while_unwinding(m: &M, g: *mut G) {
-    if panicking() {
-        lock_thread(m, g);
-    }
-}
-
-#[cold]
-pub(crate) fn lock_thread(m: &M, g: *mut G) {
-    // SAFETY: G-OWN — the goroutine that runs here.
-    let g_ref = unsafe { &*g };
-    g_ref.thread_locks.set(g_ref.thread_locks.get() + 1);
-    crate::osthread::take(m, g);
-}
-
-#[inline]
-fn release_thread_after_unwinding(g: *mut G) {
-    if panicking() {
-        // SAFETY: G-OWN — the goroutine that runs here.
-        crate::osthread::release(unsafe { &*g });
+        // Somebody has claimed the wait, and hands over what it was for; that is not lost. Between a
+        // claim and its wake nobody parks.
+        loop {
+            if let Some(code) = g.word.outcome() {
+                g.word.close();
+                return Some(code);
+            }
+            gort_sys::thread::yield_os();
+        }
     }
 }
 
@@ -420,8 +399,16 @@ pub(crate) fn sleep_till(deadline_ns: u64) {
 /// What unwinds a goroutine when the runtime shuts down.
 pub(crate) struct ShutdownToken;
 
-/// Unwinds the calling goroutine because the runtime shuts down: destructors run, no panic is
-/// reported.
+/// Unwinds the calling goroutine because its wait returned [`SHUTDOWN`]: the runtime shuts down, and then
+/// destructors run and no panic is reported.
+///
+/// # Panics
+/// If the wait was refused because the goroutine is inside [`no_park`](crate::thread::no_park).
 pub fn unwind() -> ! {
+    // SAFETY: M-OWN — a non-null word is this thread's M. G-OWN — the caller is what runs.
+    let g = unsafe { M::current().as_ref().and_then(|m| m.cur.get().as_ref()) };
+    if g.is_some_and(|g| g.no_park.get() != 0 && !schedule::stopping(g.scheduler())) {
+        panic!("a goroutine parked inside no_park");
+    }
     std::panic::resume_unwind(Box::new(ShutdownToken))
 }

@@ -107,6 +107,7 @@ fn requeue(m: &M, g: *mut G) {
         } else if (*g).home().is_null() {
             push_local(m.scheduler(), m.held(), g);
         } else {
+            m.ceded.set(m.exclusive.get() == g);
             m.bound().push(g);
         }
     }
@@ -186,7 +187,9 @@ pub(crate) fn yield_now() {
         // SAFETY: G-OWN, P-OWN — the running goroutine, inside.
         unsafe {
             (*g).state.step(GState::Running, GState::Runnable);
+            let kept = crate::osthread::keep_while_unwinding(m, g);
             park(m, g, Post::Yield(g));
+            crate::osthread::release_kept(g, kept);
         }
     }
     drop(inside);
@@ -216,7 +219,10 @@ fn find(m: &M) -> Option<*mut G> {
             continue;
         }
         if !m.exclusive.get().is_null() {
-            if let Some(g) = own_goroutine(m) {
+            // It yielded: others have the P first, and the thread stands in line for the next.
+            if !(m.ceded.replace(false) && s.is_wanted(p))
+                && let Some(g) = own_goroutine(m)
+            {
                 return Some(g);
             }
             give_up(m, s, p);

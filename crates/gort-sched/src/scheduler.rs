@@ -39,7 +39,7 @@ pub struct Config {
     pub stack: Class,
     /// The main goroutine's stack.
     pub main_stack: Class,
-    /// Threads at most; one more is a fatal error.
+    /// Threads at most; one more is a fatal error. See [`Scheduler::set_max_threads`].
     pub max_threads: u32,
     /// Whether goroutines may resume on another thread than they parked on.
     pub migrate: Migrate,
@@ -165,6 +165,7 @@ pub struct Scheduler {
     )]
     pub(crate) ms: Lock<Vec<Box<M>>>,
     pub(crate) threads: Lock<Vec<ThreadHandle<()>>>,
+    pub(crate) max_threads: AtomicU32,
     pub(crate) asymmetric: bool,
     pub(crate) life: AtomicU8,
     /// What a goroutine's flags begin with.
@@ -292,6 +293,7 @@ impl Scheduler {
             stacks,
             ms: Lock::new(&THREADS, Vec::new()),
             threads: Lock::new(&THREADS, Vec::new()),
+            max_threads: AtomicU32::new(config.max_threads),
             asymmetric,
             life: AtomicU8::new(RUNNING),
             first_flags: AtomicU8::new(if config.migrate.is_on() { MIGRATES } else { 0 }),

@@ -23,7 +23,6 @@ use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::ready;
-use crate::schedule;
 use crate::scheduler::{EXITING, Scheduler};
 use crate::state::GState;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
@@ -140,51 +139,6 @@ impl Scheduler {
         let threads = idle.threads;
         drop(idle);
         self.new_thread(p, spinning, threads);
-    }
-
-    /// Makes an M and its thread.
-    #[cold]
-    fn new_thread(&self, p: *const P, spinning: bool, threads: u32) {
-        if threads > self.config.max_threads {
-            gort_sys::fatal!(
-                "THREADS",
-                "program exceeds {}-thread limit (set_max_threads); thread exhaustion",
-                self.config.max_threads
-            );
-        }
-        let m = self.new_m();
-        m.spinning.set(spinning);
-        if spinning {
-            m.give_p(p)
-        } else {
-            m.lend_p(p)
-        }
-        let addr = core::ptr::from_ref(m) as usize;
-        let thread = std::thread::Builder::new().name(format!("gort-m{}", m.id)).spawn(move || {
-            // SAFETY: SCHED-MEM — the record lives as long as the scheduler, which joins this
-            // thread before it goes.
-            schedule::thread_main(unsafe { &*(addr as *const M) });
-        });
-        match thread {
-            Ok(handle) => {
-                let mut all = self.threads.lock();
-                all.retain(|t| !t.is_finished());
-                all.push(handle);
-            }
-            Err(e) => {
-                gort_sys::fatal!("THREADS", "no thread for a processor: {e} ({threads} exist)")
-            }
-        }
-    }
-
-    /// A new record for a thread.
-    pub(crate) fn new_m(&self) -> &M {
-        let mut ms = self.ms.lock();
-        let m = Box::new(M::new(ms.len() as u32, self, self.asymmetric));
-        ms.push(m);
-        let m: *const M = &raw const **ms.last().unwrap_or_else(|| unreachable!());
-        // SAFETY: SCHED-MEM — the box is never moved or freed before the scheduler goes.
-        unsafe { &*m }
     }
 
     /// `p` has no thread any more (its M blocks, computes or sleeps): whoever can use it gets

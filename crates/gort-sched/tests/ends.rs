@@ -42,30 +42,6 @@ fn detached_results_are_dropped_once() {
 }
 
 #[test]
-fn parking_while_unwinding_keeps_the_thread() {
-    struct Sleepy;
-    impl Drop for Sleepy {
-        fn drop(&mut self) {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-    run_migrating(1, || {
-        let bad = go(|| {
-            let _sleepy = Sleepy;
-            std::panic::resume_unwind(Box::new(1u8));
-        });
-        let innocent = go(|| {
-            for _ in 0..500 {
-                thread::yield_now();
-                assert!(!std::thread::panicking());
-            }
-        });
-        assert!(bad.join().is_err());
-        innocent.join().unwrap();
-    });
-}
-
-#[test]
 fn goroutines_that_wait_for_ever_unwind_at_the_end() {
     static DROPS: AtomicUsize = AtomicUsize::new(0);
     static STARTED: AtomicUsize = AtomicUsize::new(0);

@@ -141,6 +141,13 @@ pub mod runtime {
         Scheduler::with_current(Scheduler::procs).unwrap_or(0)
     }
 
+    /// Changes how many threads may run goroutines or block in them, Go's `debug.SetMaxThreads`; the number before: 10,000
+    /// at the start, and 0 on a thread that is no goroutine, where nothing changes. A program that needs one more ends with
+    /// `thread exhaustion` and status 2.
+    pub fn set_max_threads(most: u32) -> u32 {
+        Scheduler::with_current(|s| s.set_max_threads(most)).unwrap_or(0)
+    }
+
     /// Changes the number of processors of the caller's scheduler, which from then on follows neither the affinity mask nor
     /// the quotas; the number before. Nothing waits for it, and nothing is lost.
     ///

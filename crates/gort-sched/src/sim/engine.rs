@@ -12,6 +12,7 @@ use crate::JoinHandle;
 use crate::g::G;
 use crate::handoff;
 use crate::m::{M, Post};
+use crate::osthread;
 use crate::p::P;
 use crate::park;
 use crate::pick;
@@ -443,7 +444,7 @@ pub(super) fn pass(what: &'static str, may_unwind: bool) {
     // ORDER: Relaxed — this thread alone writes the word.
     let free = !g.is_null()
         && unsafe { (*M::current()).in_runtime.load(Relaxed) == 0 && (*g).no_park.get() == 0 };
-    if !free || park::panicking() {
+    if !free || osthread::panicking() {
         return;
     }
     if !sim.is_stopping() || (!may_unwind && sim.has_had_enough()) {

@@ -87,10 +87,20 @@ pub fn sleep_until(deadline: Instant) {
 
 /// Whether the calling goroutine unwinds.
 pub fn panicking() -> bool {
-    park::panicking()
+    crate::osthread::panicking()
 }
 
-/// Runs `f`, inside which parking is an error: it panics instead.
+/// Whether the caller is inside [`no_park`].
+pub(super) fn must_not_park() -> bool {
+    current_g().is_some_and(|g| g.no_park.get() != 0)
+}
+
+/// Runs `f`, inside which parking is an error: it panics instead. What was handed over at that very moment is
+/// taken first, and nothing is lost. The goroutine stays on its thread, which runs no other, even if its processor is taken
+/// away; yields do nothing.
+///
+/// A destructor that parks inside, while a panic unwinds, does wait: it keeps the thread for itself. On a plain thread this
+/// does nothing, as nobody else runs on the thread while it waits.
 pub fn no_park<T>(f: impl FnOnce() -> T) -> T {
     struct Scope(*const G);
     impl Drop for Scope {

@@ -4,7 +4,7 @@ use super::builder::Builder;
 use super::current::{current, park, yield_now};
 use super::handle::Thread;
 use crate::join::{JoinHandle, Result};
-use crate::park;
+use crate::osthread;
 use core::marker::PhantomData;
 use core::sync::atomic::{
     AtomicUsize,
@@ -50,7 +50,7 @@ struct Leaver {
 
 impl Drop for Leaver {
     fn drop(&mut self) {
-        self.data.leave(!self.returned && park::panicking());
+        self.data.leave(!self.returned && osthread::panicking());
     }
 }
 
@@ -156,7 +156,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 }
 
 /// Runs `f` with a scope, and returns when every goroutine spawned into it has ended; on every
-/// path, a panic and a shutdown included.
+/// path, a panic and a shutdown included. Inside [`no_park`](super::no_park) the thread waits, not the goroutine.
 ///
 /// # Panics
 /// If `f` panics, or a goroutine of the scope panicked and was not joined.
@@ -176,6 +176,11 @@ where
     let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| f(&scope)));
     // ORDER: SeqCst — Acquire ⇐ `leave`: what the goroutines did.
     while scope.data.running.load(SeqCst) != 0 {
+        if super::current::must_not_park() {
+            // Its goroutines run on other threads meanwhile.
+            gort_sys::thread::yield_os();
+            continue;
+        }
         // The exit of a scope cannot be cancelled: a shutdown is acted on afterwards.
         let parked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(park));
         if parked.is_err() {
