@@ -12,6 +12,7 @@
 //! skip them.
 
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 use core::ptr;
 use gort_sched::park::Ticket;
 use gort_sys::atomic::{AtomicPtr, Ordering};
@@ -53,8 +54,19 @@ pub(crate) struct Peer {
     pub(crate) slot: *mut (),
     /// Where the receiver reads what happened. Valid like `slot`.
     pub(crate) outcome: *const Cell<Outcome>,
-    /// The claim has been made already.
-    pub(crate) claimed: bool,
+    /// Whether the claim has been made already.
+    pub(crate) claim: Claim,
+}
+
+/// Whether a peer's ticket has been claimed. As wide as a word: what the enums around it keep in its
+/// unused values is then moved in one piece, not byte by byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Claim {
+    /// Not yet.
+    Open,
+    /// By whoever has the peer.
+    Made,
 }
 
 /// One place in one wait queue.
@@ -68,11 +80,13 @@ pub(crate) struct Waiter {
     pub(crate) ticket: Ticket,
     pub(crate) slot: *mut (),
     pub(crate) outcome: Cell<Outcome>,
-    pub(crate) peer: Cell<Option<Peer>>,
+    /// Written by whoever serves it with [`Outcome::Met`].
+    peer: Cell<MaybeUninit<Peer>>,
 }
 
 impl Waiter {
     /// A waiter in no queue.
+    #[inline]
     pub(crate) fn new(ticket: Ticket, kind: Kind, code: u32, slot: *mut ()) -> Self {
         Self {
             prev: Cell::new(ptr::null()),
@@ -83,8 +97,19 @@ impl Waiter {
             ticket,
             slot,
             outcome: Cell::new(Outcome::Pending),
-            peer: Cell::new(None),
+            peer: Cell::new(MaybeUninit::uninit()),
         }
+    }
+
+    /// Tells a promise who waits for its value; before it is served with [`Outcome::Met`].
+    pub(crate) fn introduce(&self, peer: Peer) {
+        self.peer.set(MaybeUninit::new(peer));
+    }
+
+    /// Whom the promise was introduced to.
+    pub(crate) fn peer(&self) -> Option<Peer> {
+        // SAFETY: WAIT-3 — who wrote `Met` has written the peer before.
+        (self.outcome.get() == Outcome::Met).then(|| unsafe { self.peer.get().assume_init() })
     }
 
     /// Tries to become the one who serves this waiter.

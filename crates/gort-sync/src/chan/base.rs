@@ -13,7 +13,7 @@
 //! without it by those who would not wait anyway.
 
 use crate::rank;
-use crate::waiter::{Kind, Outcome, Peer, Queue, Waiter, WakeList};
+use crate::waiter::{Claim, Kind, Outcome, Peer, Queue, Waiter, WakeList};
 use core::cell::{Cell, UnsafeCell};
 use gort_sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use gort_sys::lock::RawLock;
@@ -156,7 +156,7 @@ impl Base {
             // SAFETY: WAIT-3 — we have claimed it.
             let w = unsafe { &*w };
             let (ticket, slot, outcome) = (w.ticket, w.slot, &raw const w.outcome);
-            return Some(Grant::Peer(Peer { ticket, slot, outcome, claimed: true }));
+            return Some(Grant::Peer(Peer { ticket, slot, outcome, claim: Claim::Made }));
         }
         // SAFETY: CHAN-LOCK is the caller's promise.
         if unsafe { self.has_room() } {

@@ -9,7 +9,6 @@ use super::base::Base;
 use crate::time::{NEVER, instant_at, ns_at};
 use crate::waiter::{Kind, Waiter, WakeList};
 use crate::{TryRecvError, wait, wait_in};
-use core::alloc::Layout;
 use core::time::Duration;
 use gort_sched::park::{self, SHUTDOWN, Ticket, WaitReason};
 use gort_sys::atomic::{AtomicU64, Ordering};
@@ -168,10 +167,8 @@ pub(crate) trait AnyClock {
     /// Moves the message to `dst` if it is there.
     ///
     /// # Safety
-    /// `dst` is room for a message (see `layout`).
+    /// `dst` is room for a message (its type is known to who made the clock).
     unsafe fn take_any(&self, dst: *mut ()) -> bool;
-    /// The room that a message needs.
-    fn layout(&self) -> Layout;
 }
 
 impl<T> AnyClock for Clockwork<T> {
@@ -184,10 +181,6 @@ impl<T> AnyClock for Clockwork<T> {
         // SAFETY: CHAN-SLOT — `dst` is room for a `T`, by the caller's promise.
         unsafe { dst.cast::<T>().write(message) };
         true
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::new::<T>()
     }
 }
 

@@ -6,8 +6,7 @@
 
 use super::base::{Base, served};
 use super::buf::Buf;
-use crate::waiter::{Kind, Outcome, Peer, WakeList};
-use core::alloc::Layout;
+use crate::waiter::{Claim, Kind, Outcome, Peer, WakeList};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
 use gort_sched::park::Ticket;
@@ -145,7 +144,7 @@ impl<T> Chan<T> {
             }
             let ticket = Ticket::open();
             let slot = dst.cast();
-            w.peer.set(Some(Peer { ticket, slot, outcome, claimed: false }));
+            w.introduce(Peer { ticket, slot, outcome, claim: Claim::Open });
             // SAFETY: WAIT-3 — we have claimed it.
             unsafe { served(at, Outcome::Met, wakes) };
             return Taken::Promised(ticket);
@@ -234,8 +233,6 @@ impl<T> Chan<T> {
 
 /// A channel as a select sees it: without the type of its values.
 pub(crate) trait AnyChan {
-    /// The room that a value needs.
-    fn layout(&self) -> Layout;
     /// [`Chan::take`], without the type.
     ///
     /// # Safety
@@ -248,10 +245,6 @@ pub(crate) trait AnyChan {
 }
 
 impl<T> AnyChan for Chan<T> {
-    fn layout(&self) -> Layout {
-        Layout::new::<T>()
-    }
-
     unsafe fn take_any(&self, dst: *mut (), outcome: &Cell<Outcome>, wakes: &WakeList) -> Taken {
         // SAFETY: CHAN-LOCK and `dst` are the caller's promise.
         unsafe { self.take(dst.cast(), outcome, wakes) }

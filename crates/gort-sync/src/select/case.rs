@@ -25,7 +25,12 @@ pub struct Case<'a> {
     base: Option<&'a Base>,
     /// When the channel closes by itself; `NEVER` for most.
     closes: u64,
+    /// The room that a received value needs.
+    room: Layout,
 }
+
+/// The room of what brings no value.
+const NO_ROOM: Layout = Layout::new::<()>();
 
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
@@ -68,8 +73,8 @@ pub(super) enum Prize<'a> {
 }
 
 /// How a try ended.
-pub(super) enum Tried<'a> {
-    Won(Prize<'a>),
+pub(super) enum Tried {
+    Won,
     NotReady,
     /// Another select will bring the value: release the locks and meet it.
     Promised(Ticket),
@@ -77,23 +82,31 @@ pub(super) enum Tried<'a> {
 
 impl<'a> Case<'a> {
     /// Receiving from `r`.
+    #[inline]
     pub fn recv<T>(r: &'a Receiver<T>) -> Self {
         match r.flavor() {
-            Flavor::Chan(chan) => Self::channel(What::Recv(&**chan), &chan.base),
-            Flavor::Clock(clock) => {
-                Self { what: What::Clock(&**clock), base: clock.crowd(), closes: NEVER }
+            Flavor::Chan(chan) => {
+                Self::channel(What::Recv(&**chan), &chan.base, Layout::new::<T>())
             }
+            Flavor::Clock(clock) => Self {
+                what: What::Clock(&**clock),
+                base: clock.crowd(),
+                closes: NEVER,
+                room: Layout::new::<T>(),
+            },
             Flavor::Until(until) => {
-                let case = Self::channel(What::Recv(&until.chan), &until.chan.base);
+                let chan = &until.chan;
+                let case = Self::channel(What::Recv(chan), &chan.base, Layout::new::<T>());
                 Self { closes: until.due, ..case }
             }
-            Flavor::Never => Self { what: What::Never, base: None, closes: NEVER },
+            Flavor::Never => Self { what: What::Never, base: None, closes: NEVER, room: NO_ROOM },
         }
     }
 
     /// Sending into `s`.
+    #[inline]
     pub fn send<T>(s: &'a Sender<T>) -> Self {
-        Self::channel(What::Send(s.any()), &s.chan().base)
+        Self::channel(What::Send(s.any()), &s.chan().base, NO_ROOM)
     }
 
     /// Hearing that `d` can be read (or has ended, or has an error).
@@ -107,7 +120,7 @@ impl<'a> Case<'a> {
     }
 
     fn ready(interest: Interest<'a>) -> Self {
-        Self { what: What::Ready(interest), base: None, closes: NEVER }
+        Self { what: What::Ready(interest), base: None, closes: NEVER, room: NO_ROOM }
     }
 
     /// The descriptor, if it waits for one.
@@ -120,8 +133,8 @@ impl<'a> Case<'a> {
     }
 
     #[inline]
-    fn channel(what: What<'a>, base: &'a Base) -> Self {
-        Self { what, base: Some(base), closes: NEVER }
+    fn channel(what: What<'a>, base: &'a Base, room: Layout) -> Self {
+        Self { what, base: Some(base), closes: NEVER, room }
     }
 
     /// Closes the channel if its time has come. No lock is held.
@@ -136,6 +149,7 @@ impl<'a> Case<'a> {
     }
 
     /// Which handle this is, for a check that the right one completes it.
+    #[inline]
     pub(super) fn address(&self) -> *const () {
         match self.what {
             What::Recv(chan) | What::Send(chan) => ptr::from_ref(chan).cast(),
@@ -146,12 +160,9 @@ impl<'a> Case<'a> {
     }
 
     /// The room that a received value needs.
-    pub(super) fn layout(&self) -> Layout {
-        match self.what {
-            What::Recv(chan) => chan.layout(),
-            What::Clock(clock) => clock.layout(),
-            What::Send(_) | What::Ready(_) | What::Never => Layout::new::<()>(),
-        }
+    #[inline]
+    pub(super) fn room(&self) -> Layout {
+        self.room
     }
 
     /// What has to be locked to try it.
@@ -190,44 +201,51 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Tries to win it.
+    /// Tries to win it; what is won goes to `prize`.
     ///
     /// # Safety
     /// CHAN-LOCK: the lock of `base` is held. `landing` was made for this case, is empty, and
     /// stays where it is, like `outcome`, until a promise was met.
+    #[inline]
     pub(super) unsafe fn attempt(
         &self,
         landing: &Landing,
+        prize: &Cell<Option<Prize<'a>>>,
         outcome: &Cell<Outcome>,
         wakes: &WakeList,
-    ) -> Tried<'a> {
-        match self.what {
+    ) -> Tried {
+        let won = match self.what {
             What::Recv(chan) => {
                 // SAFETY: CHAN-LOCK and the landing are the caller's promise.
                 match unsafe { chan.take_any(landing.room(), outcome, wakes) } {
-                    Taken::Done => Tried::Won(Prize::Value),
-                    Taken::Closed => Tried::Won(Prize::Nothing),
-                    Taken::Empty => Tried::NotReady,
-                    Taken::Promised(ticket) => Tried::Promised(ticket),
+                    Taken::Done => Prize::Value,
+                    Taken::Closed => Prize::Nothing,
+                    Taken::Empty => return Tried::NotReady,
+                    Taken::Promised(ticket) => return Tried::Promised(ticket),
                 }
             }
             What::Send(chan) => {
                 // SAFETY: CHAN-LOCK is the caller's promise; the prize redeems the grant.
                 match unsafe { self.locked().grant(wakes) } {
-                    Some(grant) => Tried::Won(Prize::Grant(chan, grant)),
-                    None => Tried::NotReady,
+                    Some(grant) => Prize::Grant(chan, grant),
+                    None => return Tried::NotReady,
                 }
             }
             What::Clock(clock) => {
                 // SAFETY: the landing is the caller's promise.
                 match unsafe { clock.take_any(landing.room()) } {
-                    true => Tried::Won(Prize::Value),
-                    false => Tried::NotReady,
+                    true => Prize::Value,
+                    false => return Tried::NotReady,
                 }
             }
-            What::Ready(interest) => heard(interest.is_ready()),
-            What::Never => Tried::NotReady,
-        }
+            What::Ready(interest) => match heard(interest.is_ready()) {
+                Some(heard) => heard,
+                None => return Tried::NotReady,
+            },
+            What::Never => return Tried::NotReady,
+        };
+        prize.set(Some(won));
+        Tried::Won
     }
 
     /// Whether it would not have to wait.
@@ -280,19 +298,18 @@ impl<'a> Case<'a> {
             (What::Send(chan), Outcome::Room) => Some(Prize::Grant(chan, Grant::Room)),
             (What::Send(chan), Outcome::Closed) => Some(Prize::Grant(chan, Grant::Closed)),
             (What::Send(chan), Outcome::Met) => {
-                w.peer.get().map(|peer| Prize::Grant(chan, Grant::Peer(peer)))
+                w.peer().map(|peer| Prize::Grant(chan, Grant::Peer(peer)))
             }
             _ => None,
         }
     }
 }
 
-/// What a look at a descriptor means.
-pub(super) fn heard<'a>(ready: io::Result<bool>) -> Tried<'a> {
+/// What a look at a descriptor has won.
+pub(super) fn heard<'a>(ready: io::Result<bool>) -> Option<Prize<'a>> {
     match ready {
-        Ok(true) => Tried::Won(Prize::Ready),
-        Ok(false) => Tried::NotReady,
-        Err(e) => Tried::Won(Prize::Broken(e.raw_os_error().unwrap_or(0))),
+        Ok(ready) => ready.then_some(Prize::Ready),
+        Err(e) => Some(Prize::Broken(e.raw_os_error().unwrap_or(0))),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::case::Case;
 use super::engine::{Goal, Limit, run};
-use super::landing::Landing;
 use super::operation::SelectedOperation;
 use crate::time::{ns_after, ns_at};
 use crate::{
@@ -99,12 +98,16 @@ impl<'a> Select<'a> {
     }
 
     fn choose(&self, limit: Limit) -> Option<SelectedOperation<'a>> {
-        choose(&self.cases, self.biased, limit, |at| self.numbers[at])
+        let mut oper = SelectedOperation::for_cases(&self.cases);
+        oper.choose(&self.cases, self.biased, limit).then(|| {
+            oper.renumber(|at| self.numbers[at]);
+            oper
+        })
     }
 
     fn watch(&self, limit: Limit) -> Option<usize> {
-        let won = run(&self.cases, self.biased, limit, Goal::Watch)?;
-        Some(self.numbers[won.at])
+        let at = run(&self.cases, self.biased, limit, Goal::Watch)?;
+        Some(self.numbers[at])
     }
 
     /// Chooses an operation that is possible now. (One that fails because its channel is
@@ -199,19 +202,4 @@ impl Limit {
     pub(super) fn after(timeout: Duration) -> Self {
         if timeout.is_zero() { Self::Now } else { Self::At(ns_after(timeout)) }
     }
-}
-
-/// Runs a select and packs what it has won.
-#[inline]
-pub(super) fn choose<'a>(
-    cases: &[Case<'a>],
-    biased: bool,
-    limit: Limit,
-    number: impl FnOnce(usize) -> usize,
-) -> Option<SelectedOperation<'a>> {
-    let landing = Landing::for_cases(cases);
-    let won = run(cases, biased, limit, Goal::Win(&landing))?;
-    let address = cases[won.at].address();
-    let prize = won.prize?;
-    Some(SelectedOperation::new(number(won.at), address, prize, landing))
 }

@@ -20,8 +20,8 @@ use crate::chan::ops::meet;
 use crate::time::NEVER;
 use crate::waiter::{Kind, Outcome, Waiter, WakeList};
 use crate::{random, wait};
-use core::array;
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 use gort_sched::checkpoint;
 use gort_sched::netpoll::{Interest, wait_beside};
 use gort_sched::park::{self, READY, SHUTDOWN, TIMEOUT, Ticket, WaitReason};
@@ -42,17 +42,11 @@ pub(super) enum Limit {
 
 /// What a select is for.
 #[derive(Clone, Copy)]
-pub(super) enum Goal<'l> {
-    /// To win a case; values land here.
-    Win(&'l Landing),
+pub(super) enum Goal<'l, 'a> {
+    /// To win a case; values land there, and what is won is put here. Both stay where they are.
+    Win(&'l Landing, &'l Cell<Option<Prize<'a>>>),
     /// To hear which case could be won.
     Watch,
-}
-
-/// The case that was chosen, and what it won (nothing if it was only watched).
-pub(super) struct Won<'a> {
-    pub(super) at: usize,
-    pub(super) prize: Option<Prize<'a>>,
 }
 
 /// Chooses among `cases`: at random among those that are possible, or the first of them if
@@ -61,8 +55,8 @@ pub(super) fn run<'a>(
     cases: &[Case<'a>],
     biased: bool,
     limit: Limit,
-    goal: Goal<'_>,
-) -> Option<Won<'a>> {
+    goal: Goal<'_, 'a>,
+) -> Option<usize> {
     let run = Run { cases, goal, outcome: Cell::new(Outcome::Pending), watches: Cell::new(false) };
     match cases.len() {
         0..=2 => run.with_room::<2>(biased, limit),
@@ -75,7 +69,7 @@ pub(super) fn run<'a>(
 /// One select under way.
 struct Run<'c, 'a, 'l> {
     cases: &'c [Case<'a>],
-    goal: Goal<'l>,
+    goal: Goal<'l, 'a>,
     /// For a value that another select has promised.
     outcome: Cell<Outcome>,
     /// Whether there are descriptors among the cases; known after step 1.
@@ -83,8 +77,8 @@ struct Run<'c, 'a, 'l> {
 }
 
 /// How one round ended.
-enum Round<'a> {
-    Won(Won<'a>),
+enum Round {
+    Won(usize),
     /// Something was possible, or has changed: look again.
     Again,
     NotReady,
@@ -92,7 +86,7 @@ enum Round<'a> {
 
 impl<'a> Run<'_, 'a, '_> {
     /// Runs with room for `N` cases on the stack.
-    fn with_room<const N: usize>(&self, biased: bool, limit: Limit) -> Option<Won<'a>> {
+    fn with_room<const N: usize>(&self, biased: bool, limit: Limit) -> Option<usize> {
         let (mut order, mut locks) = ([0; N], [None; N]);
         let n = self.cases.len();
         self.go::<N>(biased, limit, &mut order[..n], &mut locks[..n])
@@ -106,7 +100,7 @@ impl<'a> Run<'_, 'a, '_> {
         mut limit: Limit,
         order: &mut [usize],
         locks: &mut [Option<&'a Base>],
-    ) -> Option<Won<'a>> {
+    ) -> Option<usize> {
         sim::at("select");
         for (i, place) in order.iter_mut().enumerate() {
             *place = i;
@@ -123,7 +117,7 @@ impl<'a> Run<'_, 'a, '_> {
                 round = self.all_at_once::<N>(order, locks, limit);
             }
             match round {
-                Round::Won(won) => return Some(won),
+                Round::Won(at) => return Some(at),
                 Round::NotReady => {
                     checkpoint();
                     return None;
@@ -140,7 +134,7 @@ impl<'a> Run<'_, 'a, '_> {
 
     /// Step 1.
     #[inline]
-    fn one_by_one(&self, order: &[usize], limit: Limit) -> Round<'a> {
+    fn one_by_one(&self, order: &[usize], limit: Limit) -> Round {
         for &i in order {
             let case = &self.cases[i];
             case.expire();
@@ -173,9 +167,23 @@ impl<'a> Run<'_, 'a, '_> {
 
     /// Step 1 for a descriptor.
     #[cold]
-    fn watch(&self, interest: Interest<'a>, limit: Limit) -> Tried<'a> {
+    fn watch(&self, interest: Interest<'a>, limit: Limit) -> Tried {
         self.watches.set(true);
-        heard(if limit == Limit::Now { interest.is_ready() } else { interest.look() })
+        match heard(if limit == Limit::Now { interest.is_ready() } else { interest.look() }) {
+            Some(prize) => {
+                self.put(prize);
+                Tried::Won
+            }
+            None => Tried::NotReady,
+        }
+    }
+
+    /// Puts what was won where the caller looks, if he wants it.
+    #[inline]
+    fn put(&self, prize: Prize<'a>) {
+        if let Goal::Win(_, won) = self.goal {
+            won.set(Some(prize));
+        }
     }
 
     /// Steps 3 and 4 for the descriptors; the channels have the ticket.
@@ -192,7 +200,7 @@ impl<'a> Run<'_, 'a, '_> {
         order: &[usize],
         locks: &mut [Option<&'a Base>],
         limit: Limit,
-    ) -> Round<'a> {
+    ) -> Round {
         let wakes = WakeList::new();
         for (place, case) in locks.iter_mut().zip(self.cases) {
             *place = case.base();
@@ -200,6 +208,10 @@ impl<'a> Run<'_, 'a, '_> {
         sort(locks);
         acquire(locks);
         for &i in order {
+            // Under the lock this is the whole truth.
+            if self.cases[i].looks_stuck() {
+                continue;
+            }
             if self.watches.get() && limit != Limit::Now && self.cases[i].interest().is_some() {
                 continue;
             }
@@ -219,25 +231,29 @@ impl<'a> Run<'_, 'a, '_> {
             return Round::NotReady;
         }
         let ticket = Ticket::open();
-        let place = |i: usize| self.place(i, ticket);
         if N > 0 {
-            let places: [Waiter; N] = array::from_fn(place);
-            self.wait(order, &places, ticket, locks, wakes, limit)
+            // Written where they stay: a place that is made elsewhere and moved costs more than its lock.
+            let mut room = [const { MaybeUninit::uninit() }; N];
+            let room = &mut room[..self.cases.len()];
+            for (i, place) in room.iter_mut().enumerate() {
+                place.write(self.place(i, ticket));
+            }
+            // SAFETY: WAIT-2 — each was written just now and stays in this frame; a place needs no drop.
+            let places = unsafe { &*(core::ptr::from_ref(room) as *const [Waiter]) };
+            self.wait(order, places, ticket, locks, wakes, limit)
         } else {
-            let places: Vec<Waiter> = (0..self.cases.len()).map(place).collect();
+            let places: Vec<Waiter> =
+                (0..self.cases.len()).map(|i| self.place(i, ticket)).collect();
             self.wait(order, &places, ticket, locks, wakes, limit)
         }
     }
 
-    /// The place of case `i` in its queue (any, if there is no such case).
+    /// The place of case `i` in its queue.
+    #[inline]
     fn place(&self, i: usize, ticket: Ticket) -> Waiter {
-        let kind = match (self.goal, self.cases.get(i)) {
-            (Goal::Win(_), Some(case)) => case.kind(),
-            _ => Kind::Watch,
-        };
-        let slot = match self.goal {
-            Goal::Win(landing) => landing.room(),
-            Goal::Watch => core::ptr::null_mut(),
+        let (kind, slot) = match self.goal {
+            Goal::Win(landing, _) => (self.cases[i].kind(), landing.room()),
+            Goal::Watch => (Kind::Watch, core::ptr::null_mut()),
         };
         Waiter::new(ticket, kind, i as u32, slot)
     }
@@ -251,7 +267,7 @@ impl<'a> Run<'_, 'a, '_> {
         locks: &[Option<&'a Base>],
         wakes: WakeList,
         limit: Limit,
-    ) -> Round<'a> {
+    ) -> Round {
         let mut until = if let Limit::At(deadline) = limit { deadline } else { NEVER };
         let mut reason = WaitReason::SelectNoCases;
         // In the shuffled order too: of two cases of one channel, either may be served first.
@@ -284,9 +300,12 @@ impl<'a> Run<'_, 'a, '_> {
         }
         let at = code as usize;
         match self.goal {
-            Goal::Watch => Round::Won(Won { at, prize: None }),
-            Goal::Win(_) => match self.cases[at].prize(&places[at]) {
-                Some(prize) => Round::Won(Won { at, prize: Some(prize) }),
+            Goal::Watch => Round::Won(at),
+            Goal::Win(..) => match self.cases[at].prize(&places[at]) {
+                Some(prize) => {
+                    self.put(prize);
+                    Round::Won(at)
+                }
                 None => Round::Again,
             },
         }
@@ -294,27 +313,32 @@ impl<'a> Run<'_, 'a, '_> {
 
     /// # Safety
     /// CHAN-LOCK: the lock of case `i` is held.
-    unsafe fn attempt(&self, i: usize, wakes: &WakeList) -> Tried<'a> {
+    #[inline]
+    unsafe fn attempt(&self, i: usize, wakes: &WakeList) -> Tried {
         let case = &self.cases[i];
         match self.goal {
             // SAFETY: CHAN-LOCK is the caller's promise; the landing was made for all cases, and
             // neither it nor `outcome` moves while the select runs.
-            Goal::Win(landing) => unsafe { case.attempt(landing, &self.outcome, wakes) },
+            Goal::Win(landing, prize) => unsafe {
+                case.attempt(landing, prize, &self.outcome, wakes)
+            },
             // SAFETY: CHAN-LOCK is the caller's promise.
             Goal::Watch => match unsafe { case.is_ready() } {
-                true => Tried::Won(Prize::Nothing),
+                true => Tried::Won,
                 false => Tried::NotReady,
             },
         }
     }
 
     /// Turns the result of a try into that of a round. No lock is held.
-    fn settle(&self, at: usize, tried: Tried<'a>) -> Round<'a> {
+    #[inline]
+    fn settle(&self, at: usize, tried: Tried) -> Round {
         match tried {
-            Tried::Won(prize) => Round::Won(Won { at, prize: Some(prize) }),
+            Tried::Won => Round::Won(at),
             Tried::NotReady => Round::NotReady,
             Tried::Promised(ticket) if meet(ticket, &self.outcome) => {
-                Round::Won(Won { at, prize: Some(self.cases[at].met()) })
+                self.put(self.cases[at].met());
+                Round::Won(at)
             }
             Tried::Promised(_) => Round::Again,
         }

@@ -30,7 +30,7 @@ impl Landing {
     pub(super) fn for_cases(cases: &[Case<'_>]) -> Self {
         let (mut size, mut align) = (0, 1);
         for case in cases {
-            let layout = case.layout();
+            let layout = case.room();
             size = size.max(layout.size());
             align = align.max(layout.align());
         }

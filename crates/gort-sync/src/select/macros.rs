@@ -160,20 +160,24 @@ macro_rules! __select {
         ))
     };
 
-    // Asking.
+    // Asking. The operation stays where it is: what it wins may lie in it.
     (@run $b:tt [$({$op:ident $h:ident $m:tt $res:tt $body:tt})*] []) => {{
         let cases: &[$crate::macro_support::Case<'_>] =
             &[$($crate::macro_support::Case::$op($h)),*];
-        let oper = $crate::macro_support::select(cases, $b);
+        let mut oper = $crate::macro_support::SelectedOperation::for_cases(cases);
+        $crate::macro_support::select(&mut oper, cases, $b);
         $crate::__select!(@pick oper (0usize) $({$op $h $m $res $body})*)
     }};
     (@run $b:tt [$({$op:ident $h:ident $m:tt $res:tt $body:tt})*] [now $default:expr]) => {{
         let cases: &[$crate::macro_support::Case<'_>] =
             &[$($crate::macro_support::Case::$op($h)),*];
-        match $crate::macro_support::try_select(cases, $b) {
-            ::core::option::Option::None => $default,
-            ::core::option::Option::Some(oper) => {
-                $crate::__select!(@pick oper (0usize) $({$op $h $m $res $body})*)
+        let mut oper = $crate::macro_support::SelectedOperation::for_cases(cases);
+        if $crate::macro_support::try_select(&mut oper, cases, $b) {
+            $crate::__select!(@pick oper (0usize) $({$op $h $m $res $body})*)
+        } else {
+            // In a `match`, so that braces around the arm are not superfluous.
+            match ::core::mem::drop(oper) {
+                () => $default,
             }
         }
     }};
@@ -181,10 +185,13 @@ macro_rules! __select {
         [after $after:expr, $default:expr]) => {{
         let cases: &[$crate::macro_support::Case<'_>] =
             &[$($crate::macro_support::Case::$op($h)),*];
-        match $crate::macro_support::select_timeout(cases, $after, $b) {
-            ::core::option::Option::None => $default,
-            ::core::option::Option::Some(oper) => {
-                $crate::__select!(@pick oper (0usize) $({$op $h $m $res $body})*)
+        let mut oper = $crate::macro_support::SelectedOperation::for_cases(cases);
+        if $crate::macro_support::select_timeout(&mut oper, cases, $after, $b) {
+            $crate::__select!(@pick oper (0usize) $({$op $h $m $res $body})*)
+        } else {
+            // In a `match`, so that braces around the arm are not superfluous.
+            match ::core::mem::drop(oper) {
+                () => $default,
             }
         }
     }};

@@ -17,31 +17,35 @@ pub use operation::SelectedOperation;
 #[doc(hidden)]
 pub mod macro_support {
     pub use super::case::Case;
-    use super::dynamic::choose;
     use super::engine::Limit;
-    use super::operation::SelectedOperation;
+    pub use super::operation::SelectedOperation;
     use core::time::Duration;
 
-    /// Waits until an operation is possible.
+    /// Waits until an operation is possible, and chooses it.
     #[inline]
-    pub fn select<'a>(cases: &[Case<'a>], biased: bool) -> SelectedOperation<'a> {
-        choose(cases, biased, Limit::Never, |at| at)
-            .unwrap_or_else(|| unreachable!("no limit, no end"))
+    pub fn select<'a>(oper: &mut SelectedOperation<'a>, cases: &[Case<'a>], biased: bool) {
+        let chosen = oper.choose(cases, biased, Limit::Never);
+        debug_assert!(chosen, "no limit, no end");
     }
 
-    /// Does not wait.
+    /// Does not wait; `false`: none is possible.
     #[inline]
-    pub fn try_select<'a>(cases: &[Case<'a>], biased: bool) -> Option<SelectedOperation<'a>> {
-        choose(cases, biased, Limit::Now, |at| at)
+    pub fn try_select<'a>(
+        oper: &mut SelectedOperation<'a>,
+        cases: &[Case<'a>],
+        biased: bool,
+    ) -> bool {
+        oper.choose(cases, biased, Limit::Now)
     }
 
-    /// Waits for at most `timeout`.
+    /// Waits for at most `timeout`; `false`: none became possible.
     #[inline]
     pub fn select_timeout<'a>(
+        oper: &mut SelectedOperation<'a>,
         cases: &[Case<'a>],
         timeout: Duration,
         biased: bool,
-    ) -> Option<SelectedOperation<'a>> {
-        choose(cases, biased, Limit::after(timeout), |at| at)
+    ) -> bool {
+        oper.choose(cases, biased, Limit::after(timeout))
     }
 }

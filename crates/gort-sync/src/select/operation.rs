@@ -1,11 +1,13 @@
 //! [`SelectedOperation`], what a select has won and has yet to be completed.
 
-use super::case::{Prize, address_of_descriptor, address_of_receiver};
+use super::case::{Case, Prize, address_of_descriptor, address_of_receiver};
+use super::engine::{Goal, Limit, run};
 use super::landing::Landing;
 use crate::chan::base::Grant;
 use crate::chan::steps::{Chan, Put};
-use crate::waiter::{Outcome, Peer, WakeList};
+use crate::waiter::{Claim, Outcome, Peer, WakeList};
 use crate::{Receiver, RecvError, SendError, Sender};
+use core::cell::Cell;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
@@ -24,20 +26,35 @@ use std::io;
 pub struct SelectedOperation<'a> {
     index: usize,
     address: *const (),
-    /// `None` once it is completed.
-    prize: Option<Prize<'a>>,
+    /// `None` before it is chosen, and once it is completed.
+    prize: Cell<Option<Prize<'a>>>,
     landing: Landing,
 }
 
 impl<'a> SelectedOperation<'a> {
+    /// None of `cases` yet, with room for what any of them may bring.
+    #[doc(hidden)]
     #[inline]
-    pub(super) fn new(
-        index: usize,
-        address: *const (),
-        prize: Prize<'a>,
-        landing: Landing,
-    ) -> Self {
-        Self { index, address, prize: Some(prize), landing }
+    pub fn for_cases(cases: &[Case<'a>]) -> Self {
+        let landing = Landing::for_cases(cases);
+        Self { index: 0, address: ptr::null(), prize: Cell::new(None), landing }
+    }
+
+    /// Chooses one of `cases`, for which it was made; `false`: none became possible within the limit.
+    ///
+    /// What is won lies in its place already: nothing of it moves.
+    #[inline]
+    pub(super) fn choose(&mut self, cases: &[Case<'a>], biased: bool, limit: Limit) -> bool {
+        let goal = Goal::Win(&self.landing, &self.prize);
+        let Some(at) = run(cases, biased, limit, goal) else { return false };
+        self.index = at;
+        self.address = cases[at].address();
+        true
+    }
+
+    /// Gives it the number that the caller knows it by.
+    pub(super) fn renumber(&mut self, number: impl FnOnce(usize) -> usize) {
+        self.index = number(self.index);
     }
 
     /// Which operation it is: the number that [`Select`](crate::Select) gave it.
@@ -57,7 +74,7 @@ impl<'a> SelectedOperation<'a> {
     pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
         let same = self.address == ptr::from_ref(s.chan()).cast();
         assert!(
-            same && matches!(self.prize, Some(Prize::Grant(..))),
+            same && matches!(self.prize.get_mut(), Some(Prize::Grant(..))),
             "passed a sender that wasn't selected",
         );
         match self.prize.take() {
@@ -83,7 +100,7 @@ impl<'a> SelectedOperation<'a> {
     pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
         let same = self.address == address_of_receiver(r);
         assert!(
-            same && matches!(self.prize, Some(Prize::Value | Prize::Nothing)),
+            same && matches!(self.prize.get_mut(), Some(Prize::Value | Prize::Nothing)),
             "passed a receiver that wasn't selected",
         );
         match self.prize.take() {
@@ -105,7 +122,7 @@ impl<'a> SelectedOperation<'a> {
     pub fn ready(mut self, d: &(impl AsSource + ?Sized)) -> io::Result<()> {
         let same = self.address == address_of_descriptor(d);
         assert!(
-            same && matches!(self.prize, Some(Prize::Ready | Prize::Broken(_))),
+            same && matches!(self.prize.get_mut(), Some(Prize::Ready | Prize::Broken(_))),
             "passed a descriptor that wasn't selected",
         );
         match self.prize.take() {
@@ -139,7 +156,7 @@ fn fill<T>(chan: &Chan<T>, msg: T) -> Result<(), SendError<T>> {
 /// # Safety
 /// SEL-1: the peer receives values of type `T`, and was promised one.
 unsafe fn hand_over<T>(peer: Peer, msg: T) -> Result<(), T> {
-    if !peer.claimed && !peer.ticket.claim(0) {
+    if peer.claim == Claim::Open && !peer.ticket.claim(0) {
         return Err(msg);
     }
     // SAFETY: WAIT-3 — claimed, so the receiver stays until the wake; CHAN-SLOT — room for a `T`.
@@ -152,7 +169,7 @@ unsafe fn hand_over<T>(peer: Peer, msg: T) -> Result<(), T> {
 
 /// Goes back on a promise.
 fn let_down(peer: Peer) {
-    if peer.claimed || peer.ticket.claim(0) {
+    if peer.claim == Claim::Made || peer.ticket.claim(0) {
         // SAFETY: WAIT-3 — claimed, so the receiver stays until the wake.
         unsafe { &*peer.outcome }.set(Outcome::Retry);
         peer.ticket.wake();
@@ -162,7 +179,7 @@ fn let_down(peer: Peer) {
 impl Drop for SelectedOperation<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.prize.is_some() {
+        if self.prize.get_mut().is_some() {
             self.abandon();
         }
     }
