@@ -85,13 +85,13 @@ pub(crate) struct M {
     pub(crate) in_poller: AtomicBool,
     /// The P that a waker hands over.
     pub(crate) next_p: AtomicPtr<P>,
-    /// Whether it sleeps as idle or waits for a P; under the idle lock.
-    pub(crate) parked: Cell<bool>,
+    /// Whether it sleeps as idle or waits for a P; written under the idle lock.
+    pub(crate) parked: AtomicBool,
     /// The simulation that this thread runs, or null.
     pub(crate) sim: Cell<*const Sim>,
 }
 
-// SAFETY: M-OWN — cells belong to the thread, `parked` to the idle lock; the rest is atomic.
+// SAFETY: M-OWN — cells belong to the thread; the rest is atomic.
 unsafe impl Sync for M {}
 // SAFETY: M-OWN — the record is made by one thread and given to another once.
 unsafe impl Send for M {}
@@ -128,7 +128,7 @@ impl M {
             note: Note::new(),
             in_poller: AtomicBool::new(false),
             next_p: AtomicPtr::new(null_mut()),
-            parked: Cell::new(false),
+            parked: AtomicBool::new(false),
             sim: Cell::new(core::ptr::null()),
         }
     }

@@ -13,6 +13,9 @@ use crate::schedule::{ENOUGH, INJECTOR_TURN};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
+/// Goroutines that are taken from the run-next slot one after another.
+const CHAIN: u32 = 16;
+
 /// Whether timers are to be run now: while many goroutines wait, theirs would only wait as well.
 #[inline]
 pub(crate) fn timers_wanted(p: &P) -> bool {
@@ -65,16 +68,23 @@ fn is_injectors_turn(m: &M, p: &P) -> bool {
 
 #[inline]
 fn pick_normal(m: &M, p: &P) -> *mut G {
-    let next = take_runnext(m, p);
-    if !next.is_null() {
-        return next;
+    // Two that wake each other do not keep the queue waiting: it has its turn after a while.
+    let chain = p.chain.get();
+    if chain != 0 {
+        let next = take_runnext(m, p);
+        if !next.is_null() {
+            p.chain.set(chain - 1);
+            return next;
+        }
     }
+    p.chain.set(CHAIN);
     // g0 begins the slice that the turn belongs to.
     if is_injectors_turn(m, p) {
         return null_mut();
     }
     p.begin_slice();
-    pick_queued(m, p)
+    let next = pick_queued(m, p);
+    if next.is_null() { take_runnext(m, p) } else { next }
 }
 
 /// Takes what is to run next, if this thread may run it.

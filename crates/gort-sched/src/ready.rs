@@ -59,15 +59,19 @@ pub(crate) fn run_next(m: &M, g: *mut G, fresh: bool) {
     let kicked = p.runnext.swap(g, SeqCst);
     if !kicked.is_null() {
         // SAFETY: G-OWN — the swap took it out of the slot.
-        unsafe {
-            if (*kicked).home().is_null() {
-                push_local(s, p, kicked);
-            } else {
-                m.bound().push(kicked);
+        let home = unsafe { (*kicked).home() };
+        if home.is_null() {
+            push_local(s, p, kicked);
+            if s.procs() > 1 {
+                s.wake_after_fence();
             }
-        }
-        if s.procs() > 1 {
-            s.wake_after_fence();
+        } else if core::ptr::eq(home, m) {
+            // Nobody else can run it: nobody is woken.
+            // SAFETY: M-OWN — called on this thread.
+            unsafe { m.bound().push(kicked) };
+        } else {
+            // The P came from another thread, and with it a goroutine that is bound there.
+            send_home(s, kicked);
         }
     } else if fresh {
         s.wake_one();

@@ -74,10 +74,16 @@ pub(crate) fn until_processor(m: &M) -> bool {
         if s.life() == EXITING {
             return true; // `find` leaves.
         }
-        // SAFETY: M-OWN — called on this thread. Under the lock no notice of mail is missed.
+        // ORDER: Relaxed — ordered by the fence.
+        m.parked.store(true, Relaxed);
+        // ORDER: SeqCst — it sleeps, before it looks at its mail; pairs with `notify_home`.
+        fence(SeqCst);
+        // SAFETY: M-OWN — called on this thread. Who mails from now on waits for the lock.
         let ready = unsafe { m.has_runnable_bound() };
         if ready {
             if let Some(p) = s.spare_processor(&mut idle) {
+                // ORDER: Relaxed — it does not sleep after all; under the lock.
+                m.parked.store(false, Relaxed);
                 drop(idle);
                 s.stir_sysmon();
                 hold(m, p);
@@ -89,7 +95,6 @@ pub(crate) fn until_processor(m: &M) -> bool {
         } else {
             idle.locked.push(m);
         }
-        m.parked.set(true);
         idle.sleeping += 1;
         if ready {
             s.waiters_grew(&mut idle);
@@ -179,7 +184,8 @@ fn sleep(m: &M, s: &Scheduler, suspicious: bool) -> bool {
         return true;
     }
     let mut idle = s.idle.lock();
-    if !m.parked.get() {
+    // ORDER: Relaxed — the lock orders it.
+    if !m.parked.load(Relaxed) {
         // A P was handed over between the look and the lock; or the scheduler exits.
         drop(idle);
         let given = m.take_next_p();
@@ -254,7 +260,8 @@ fn remove(idle: &mut Idle, s: &Scheduler, m: &M) {
     idle.waiters.retain(|&x| !core::ptr::eq(x, m));
     // ORDER: Relaxed — a hint.
     s.waiters.store(idle.waiters.len() as u32, Relaxed);
-    m.parked.set(false);
+    // ORDER: Relaxed — the lock orders it.
+    m.parked.store(false, Relaxed);
     idle.sleeping -= 1;
 }
 

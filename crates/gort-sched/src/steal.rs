@@ -63,12 +63,14 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
             bump(&p.counts.failed_steals, 1);
             return None;
         }
-        for _ in 0..32 {
-            core::hint::spin_loop();
-        }
-        // SAFETY: M-OWN — called on this thread.
-        if s.has_waiters() || unsafe { m.has_bound_work() } {
-            return None;
+        for _ in 0..8 {
+            for _ in 0..4 {
+                core::hint::spin_loop();
+            }
+            // SAFETY: M-OWN — called on this thread.
+            if s.has_waiters() || unsafe { m.has_bound_work() } {
+                return None;
+            }
         }
     }
 }
@@ -134,7 +136,7 @@ fn visit(m: &M, s: &Scheduler, p: &P, victim: &P, last: bool) -> Option<*mut G> 
             return Some(g);
         }
     }
-    if may_take_from_queue(victim, last)
+    if may_take_from_queue(m, victim, last)
         && let Some((g, n)) = victim.runq.steal_into(&p.runq)
     {
         bump(&p.counts.steals, 1);
@@ -165,21 +167,22 @@ pub(crate) fn visit_order(n: u32, draw: u32) -> impl Iterator<Item = u32> {
 /// Whether `victim`'s queue is worth a theft. A single goroutine in it mostly waits for no longer than the current one
 /// takes to park: two that talk to a third would otherwise be thrown from processor to processor with every word (a select
 /// on two rendezvous channels took 2.2 times as long on two processors as on one).
-fn may_take_from_queue(victim: &P, last: bool) -> bool {
+fn may_take_from_queue(m: &M, victim: &P, last: bool) -> bool {
     victim.runq.len() != 1
         || victim.holder().is_null()
         || last
-            && stays({
+            && stays(m, {
                 let head = victim.runq.head();
                 move || victim.runq.head() == head
             })
 }
 
-/// Whether something is so, and stays so for [`LEAVE_NS`].
-fn stays(so: impl Fn() -> bool) -> bool {
+/// Whether something is so, and stays so for [`LEAVE_NS`], while nothing comes that this thread must run.
+fn stays(m: &M, so: impl Fn() -> bool) -> bool {
     let end = clock::nanos() + LEAVE_NS;
     while clock::nanos() < end {
-        if !so() {
+        // SAFETY: M-OWN — called on this thread.
+        if !so() || unsafe { m.has_bound_work() } {
             return false;
         }
         core::hint::spin_loop();
@@ -199,7 +202,7 @@ fn steal_runnext(m: &M, s: &Scheduler, victim: &P) -> Option<*mut G> {
     // A goroutine that was just readied will mostly be run at once by the victim, whose current
     // one parks: stealing it would throw it from thread to thread.
     // ORDER: Relaxed — a look.
-    if !victim.holder().is_null() && !stays(|| victim.runnext.load(Relaxed) == g) {
+    if !victim.holder().is_null() && !stays(m, || victim.runnext.load(Relaxed) == g) {
         return None;
     }
     // ORDER: AcqRel — Acquire ⇐ `run_next`; Relaxed on failure: nothing was gained.

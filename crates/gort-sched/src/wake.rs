@@ -77,7 +77,8 @@ impl Idle {
 
     /// Takes a sleeping M out of whatever list it is in.
     fn unpark(&mut self, m: &M) {
-        m.parked.set(false);
+        // ORDER: Relaxed — the lock orders it.
+        m.parked.store(false, Relaxed);
         self.sleeping -= 1;
     }
 }
@@ -212,9 +213,19 @@ impl Scheduler {
     /// A goroutine bound to `home` became ready and lies in its inbox: if the thread sleeps, it
     /// gets an idle P, or a place in the line for the next.
     pub(crate) fn notify_home(&self, home: &M, g: *mut G) {
+        // ORDER: SeqCst — the mail before the look; pairs with `until_processor`, which looks at its mail
+        // after it has said that it sleeps.
+        fence(SeqCst);
+        // ORDER: Relaxed — ordered by the fences. A thread that works finds its mail itself.
+        if !home.parked.load(Relaxed) {
+            return;
+        }
         let mut idle = self.idle.lock();
         // The cells of a thread that sleeps belong to the lock.
-        if !home.parked.get() || !(home.exclusive.get().is_null() || home.exclusive.get() == g) {
+        // ORDER: Relaxed — the lock orders it.
+        if !home.parked.load(Relaxed)
+            || !(home.exclusive.get().is_null() || home.exclusive.get() == g)
+        {
             return;
         }
         if idle.waiters.iter().any(|&m| core::ptr::eq(m, home)) {
