@@ -1,4 +1,4 @@
-//! Futures on goroutines: [`block_on`], and a goroutine's handle as a future.
+//! Futures on goroutines: [`block_on`], [`go_async`], and a goroutine's handle as a future.
 
 use crate::g::G;
 use crate::park::WaitReason;
@@ -44,6 +44,36 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         }
         signal.0.park(WaitReason::Future, None);
     }
+}
+
+/// Makes a goroutine that runs a future to its end, such as an `async` block: [`go`](crate::go) of
+/// [`block_on`]. Between the wakes the goroutine waits; dropping the handle lets it run on by itself.
+///
+/// ```
+/// use gort_sched::{block_on, go_async};
+///
+/// let n = gort_sched::testing::run(2, || {
+///     let parts: Vec<_> = (1..=3).map(|n| go_async(async move { n * n })).collect();
+///     block_on(async {
+///         let mut sum = 0;
+///         for part in parts {
+///             sum += part.await.unwrap();
+///         }
+///         sum
+///     })
+/// });
+/// assert_eq!(n, 14);
+/// ```
+///
+/// # Panics
+/// As [`go`](crate::go).
+#[track_caller]
+pub fn go_async<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    crate::go(move || block_on(future))
 }
 
 /// Resolves to what [`JoinHandle::join`] returns.

@@ -123,7 +123,7 @@ mod word;
 
 pub use checkpoint::checkpoint;
 pub use deadlock::HelperThread;
-pub use future::block_on;
+pub use future::{block_on, go_async};
 pub use hooks::Hooks;
 pub use join::JoinHandle;
 pub use nodes::Nodes;

@@ -42,7 +42,7 @@
 pub use gort_boot::{Boot, BootError, Handle, Runtime, init_task, run};
 pub use gort_heap::GortAlloc;
 pub use gort_macros::{main, test};
-pub use gort_sched::{JoinHandle, block_on, go, goroutine_local};
+pub use gort_sched::{JoinHandle, block_on, go, go_async, goroutine_local};
 pub use gort_sync::{select, select_biased};
 
 /// The heap as a `#[global_allocator]`, and its figures.
