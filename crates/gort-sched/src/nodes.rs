@@ -249,6 +249,35 @@ pub(crate) mod tests {
         assert_eq!(crate::testing::run_with(machine, || crate::go(|| 7).join().expect("ok")), 7);
     }
 
+    /// WAKE-1: a thief to whom all others are far goes there when its patience ends.
+    #[test]
+    fn a_far_goroutine_is_stolen() {
+        use core::sync::atomic::AtomicBool;
+        use core::sync::atomic::Ordering::Relaxed;
+        let nodes = Some(Nodes::in_turns(&machine(2)));
+        let config = crate::Config { procs: 2, nodes, ..Default::default() };
+        crate::testing::run_with(config, || {
+            let far =
+                || crate::Scheduler::with_current(crate::Scheduler::stats).expect("one").far_steals;
+            let stolen = (0..1_000).any(|_| {
+                let ran: Arc<[AtomicBool; 2]> = Arc::default();
+                let both = [0, 1].map(|n| {
+                    let ran = Arc::clone(&ran);
+                    // ORDER: Relaxed — a look.
+                    crate::go(move || ran[n].store(true, Relaxed))
+                });
+                // This processor is busy for as long as nobody has stolen them, or sysmon has not given it away.
+                // ORDER: Relaxed — a look.
+                while !ran.iter().all(|r| r.load(Relaxed)) {
+                    core::hint::spin_loop();
+                }
+                both.into_iter().for_each(|g| g.join().expect("no panic"));
+                far() > 0
+            });
+            assert!(stolen, "nobody ever went far");
+        });
+    }
+
     #[test]
     fn patience_grows_and_is_forgotten() {
         let reach = Reach::default();

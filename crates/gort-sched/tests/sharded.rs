@@ -78,6 +78,21 @@ fn what_it_holds_is_dropped_once() {
     assert_eq!(live.load(SeqCst), 0);
 }
 
+/// SHARD-1 on plain threads, more than there are shards.
+#[test]
+fn threads_lose_nothing() {
+    const TIMES: u64 = 100_000;
+    let all = Arc::new(Sharded::<u64>::default());
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let all = Arc::clone(&all);
+            std::thread::spawn(move || (0..TIMES).for_each(|_| all.with(|t| *t += 1)))
+        })
+        .collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(sum(&all), 4 * TIMES);
+}
+
 /// Goroutines that add, some of which wait while they have a shard; plain threads beside them.
 fn add(goroutines: u64, times: u64, on_threads: bool, set_procs: bool) {
     let all = Arc::new(Sharded::<u64>::default());
