@@ -123,17 +123,18 @@ pub(crate) fn pick_queued(m: &M, p: &P) -> *mut G {
     }
 }
 
-/// Takes from the local queue, and fetches what the next two will need: goroutines that slept are in no
-/// cache.
+/// Takes from the local queue, and fetches what those behind it will need: goroutines that slept are in no
+/// cache. A record is fetched two turns before its stack, whose address it has.
 #[inline]
 fn pop(p: &P) -> *mut G {
     let g = p.runq.pop().unwrap_or(null_mut());
-    if let Some([first, second]) = p.runq.peek_two() {
-        prefetch(second);
+    if let Some([near, far]) = p.runq.peek_ahead() {
+        prefetch(far);
         // SAFETY: G-MEM — whoever has it, the record lives.
-        let sp = unsafe { (*first).sp.get() };
+        let sp = unsafe { (*near).sp.get() };
         prefetch(core::ptr::without_provenance::<u8>(sp));
         prefetch(core::ptr::without_provenance::<u8>(sp.wrapping_add(64)));
+        prefetch(core::ptr::without_provenance::<u8>(sp.wrapping_add(128)));
     }
     g
 }

@@ -123,14 +123,15 @@ impl<T, const N: usize> RunQueue<T, N> {
         }
     }
 
-    /// Owner: the items that the next two calls of `pop` would take; a thief may be faster.
+    /// Owner: the items that the second and the fourth of the next calls of `pop` would take; a thief may be
+    /// faster.
     #[inline]
-    pub(crate) fn peek_two(&self) -> Option<[*mut T; 2]> {
+    pub(crate) fn peek_ahead(&self) -> Option<[*mut T; 2]> {
         // ORDER: Relaxed — a hint.
         let (head, tail) = (self.head.0.load(Relaxed), self.tail.0.load(Relaxed));
         // ORDER: Relaxed — the owner wrote the slots itself.
         let item = |i: u32| self.slot(head.wrapping_add(i)).load(Relaxed);
-        (tail.wrapping_sub(head).cast_signed() > 1).then(|| [item(0), item(1)])
+        (tail.wrapping_sub(head).cast_signed() > 3).then(|| [item(1), item(3)])
     }
 
     /// Moves about half of this queue (n - n/2) to `to`, whose owner calls; returns one of the

@@ -7,7 +7,7 @@
 //!   case and has not brought its value yet.
 //! - CHAN-2  If a receiver waits (its ticket open), the buffer is empty and no sender waits.
 //! - CHAN-3  If a sender waits (its ticket open), `len + reserved == cap`.
-//! - CHAN-4  In a closed channel nobody waits.
+//! - CHAN-4  In a closed channel nobody begins to wait, and who closes it serves all who wait.
 //!
 //! `len`, `closed` and the heads of the queues are written under the lock only, and may be read
 //! without it by those who would not wait anyway.
@@ -185,25 +185,50 @@ impl Base {
         }
     }
 
-    /// Closes the channel and claims all who wait; `false` if it was closed already.
+    /// Closes the channel, and tells all who wait; `false` if it was closed already. The caller does not hold
+    /// the lock.
+    ///
+    /// A crowd is told some at a time: the lock is held for a moment only, and who was claimed is still
+    /// in the cache when it is woken.
+    pub(crate) fn close(&self) -> bool {
+        self.lock.acquire();
+        // ORDER: Release ⇒ `is_closed` of one who does not hold the lock.
+        let newly = !self.closed.swap(true, Ordering::Release);
+        loop {
+            let wakes = WakeList::new();
+            // SAFETY: CHAN-LOCK — taken above or below.
+            let all = !newly || unsafe { self.tell_some(&wakes) };
+            self.lock.release();
+            wakes.wake();
+            if all {
+                return newly;
+            }
+            self.lock.acquire();
+        }
+    }
+
+    /// Claims some of those who wait in a channel that was closed; whether nobody waits any more.
     ///
     /// # Safety
     /// CHAN-LOCK: the caller holds the lock.
-    pub(crate) unsafe fn close(&self, wakes: &WakeList) -> bool {
-        // ORDER: Release ⇒ `is_closed` of one who does not hold the lock.
-        if self.closed.swap(true, Ordering::Release) {
-            return false;
-        }
+    unsafe fn tell_some(&self, wakes: &WakeList) -> bool {
+        let mut left = CROWD;
         for queue in [&self.recvq, &self.sendq] {
             // SAFETY: CHAN-LOCK is the caller's promise.
-            while let Some(w) = unsafe { next(queue, wakes) } {
+            while left != 0
+                && let Some(w) = unsafe { next(queue, wakes) }
+            {
                 // SAFETY: WAIT-3 — we have claimed it.
                 unsafe { served(w, Outcome::Closed, wakes) };
+                left -= 1;
             }
         }
-        true
+        left != 0
     }
 }
+
+/// How many of a closed channel's waiters are told under one lock.
+const CROWD: u32 = 64;
 
 /// # Safety
 /// The lock of `queue` is held.

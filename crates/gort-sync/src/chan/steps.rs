@@ -204,26 +204,17 @@ impl<T> Chan<T> {
     /// Closes the channel; `false` if it was closed already.
     pub(crate) fn close(&self) -> bool {
         gort_sched::sim::at_drop("chan close");
-        let wakes = WakeList::new();
-        self.base.lock.acquire();
-        // SAFETY: CHAN-LOCK — just taken.
-        let newly = unsafe { self.base.close(&wakes) };
-        self.base.lock.release();
-        wakes.wake();
-        newly
+        self.base.close()
     }
 
     /// Closes the channel and drops what nobody will receive: the last receiver has gone.
     pub(crate) fn abandon(&self) {
         gort_sched::sim::at_drop("chan close");
-        let wakes = WakeList::new();
+        self.base.close();
         self.base.lock.acquire();
-        // SAFETY: CHAN-LOCK — just taken.
-        unsafe { self.base.close(&wakes) };
-        // SAFETY: CHAN-LOCK — taken above; closed by now.
+        // SAFETY: CHAN-LOCK — just taken; closed by now.
         let rest = unsafe { self.drain() };
         self.base.lock.release();
-        wakes.wake();
         // If dropping one panics, those after it are leaked: a second panic would abort.
         let mut rest = ManuallyDrop::new(rest);
         while rest.pop().is_some() {}
