@@ -18,10 +18,14 @@
 //! (GC-CYCLE). Why each wait is needed, and what breaks without it, is in the crate's design and in its models;
 //! `tests::simulation` breaks them one by one.
 //!
+//! With foreign stacks (`foreign`) the roots are read before H2 is published, stacks when their mutators pass it, and stores
+//! shade what they replace besides.
+//!
 //! Every wait and every quantum of work goes through [`Pause`]: in a program it yields, sleeps and reports who
 //! does not pass; in the simulation it lets mutators act.
 
 use core::panic::Location;
+use core::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use crate::atomic::Ordering;
@@ -100,6 +104,8 @@ struct Cycle<'c> {
     s: &'c Shared,
     pause: &'c mut dyn Pause,
     helpers: usize,
+    /// Whether there are foreign stacks.
+    stacks: bool,
     marker: Marker<'c>,
     report: Report,
     /// The account at the trigger, and when objects began to be born black.
@@ -131,6 +137,7 @@ impl<'c> Cycle<'c> {
             pause,
             // The simulation plays all tasks itself.
             helpers: if s.rules.run_glue { scanners - 1 } else { 0 },
+            stacks: s.stacks.begin_cycle(),
             marker: Marker::new(s),
             report: Report { forced, ..report },
             taken_at_start: taken,
@@ -146,7 +153,7 @@ impl<'c> Cycle<'c> {
     fn barrier_on(&mut self) -> Result<BarrierOn, Stopped> {
         let start = Instant::now();
         let mode = if self.s.mutant(Mutant::EarlyBlack) { Mode::SHADE_BLACK } else { Mode::SHADE };
-        let order = self.publish(mode);
+        let order = self.publish(if self.stacks { mode.with_old() } else { mode });
         if !self.s.mutant(Mutant::SkipH1) {
             wait_followed(self.s, order, "H1", self.pause)?;
         }
@@ -157,27 +164,46 @@ impl<'c> Cycle<'c> {
 
     /// H2. From here on objects are born black.
     fn black_on(&mut self) -> Result<(), Stopped> {
-        let order = self.publish(Mode::SHADE_BLACK);
-        self.taken_at_black = self.s.pacer.taken();
-        wait_followed(self.s, order, "H2", self.pause)
+        let s = self.s;
+        if self.stacks {
+            s.stacks.want();
+        }
+        let order = self.publish(self.marking());
+        self.taken_at_black = s.pacer.taken();
+        if !self.stacks {
+            return wait_followed(s, order, "H2", self.pause);
+        }
+        // A stack is read when its mutator passes. And all caches must be black, also those that nobody has: a conservative
+        // word may name any slot (G-1).
+        wait_passed(s, order, "H2", self.pause)?;
+        serve_free(s, order);
+        wait_passed(s, order, "H2", self.pause)?;
+        self.mark_stacks();
+        Ok(())
     }
 
     /// The roots, marking, H2, and marking until a round finds that nobody shades any more.
     fn mark(&mut self, _: BarrierOn) -> Result<Marked, Stopped> {
         let start = Instant::now();
         let stopped = self.s.config.stop_the_world > 0;
+        self.s.weak.begin_marking();
+        // Before any foreign stack turns black: it could read a root that is dropped before it is scanned.
+        if !self.s.mutant(Mutant::RootsLate) {
+            self.mark_roots();
+        }
         // Who is held marks nothing meanwhile.
         if stopped {
             self.black_on()?;
-            hold(self.s, Mode::SHADE_BLACK, self.pause)?;
+            hold(self.s, self.marking(), self.pause)?;
         }
         self.s.coordinator.open_marking(true);
-        self.s.weak.begin_marking();
-        self.mark_roots();
         let phase = self.s.helpers.open(self.s, self.helpers);
         if !stopped {
             self.drain(true)?;
             self.black_on()?;
+        }
+        if self.s.mutant(Mutant::RootsLate) {
+            self.mark_roots();
         }
         let mut waiting_from = None;
         loop {
@@ -196,7 +222,7 @@ impl<'c> Cycle<'c> {
             waiting_from.get_or_insert(self.s.pacer.taken());
             self.s.weak.begin_round();
             // A round lets go whom `hold` held.
-            let order = self.publish(Mode::SHADE_BLACK);
+            let order = self.publish(self.marking());
             if self.s.mutant(Mutant::FollowRound) {
                 wait_followed(self.s, order, "R", self.pause)?;
             } else {
@@ -226,11 +252,11 @@ impl<'c> Cycle<'c> {
     fn check(&mut self) -> Result<(), Stopped> {
         let s = self.s;
         if s.config.check_mark {
-            if hold(s, Mode::SHADE_BLACK, self.pause)? {
+            if hold(s, self.marking(), self.pause)? {
                 // ORDER: Relaxed — a number.
                 s.walked.fetch_add(verify::reached_is_marked(s), Ordering::Relaxed);
             }
-            self.publish(Mode::SHADE_BLACK);
+            self.publish(self.marking());
         }
         Ok(())
     }
@@ -261,6 +287,26 @@ impl<'c> Cycle<'c> {
         let (s, marker) = (self.s, &mut self.marker);
         // SAFETY: ROOT-1, GC-LIVE — a root's object is alive at least until the sweep after this cycle.
         s.roots.scan(|object| unsafe { marker.shade(object) });
+    }
+
+    /// What foreign stacks named when they turned black.
+    fn mark_stacks(&mut self) {
+        let (s, marker) = (self.s, &mut self.marker);
+        s.stacks.take(s, |word, exact| {
+            let object = match exact {
+                true => NonNull::new(core::ptr::with_exposed_provenance_mut(word)),
+                false => s.heap.find_unmarked(word).map(|o| o.base),
+            };
+            if let Some(object) = object {
+                // SAFETY: STACK-MAP — alive: a word of a stack that its owner vouches for, or found to be an object.
+                unsafe { marker.shade(object) };
+            }
+        });
+    }
+
+    /// The mode while marking.
+    fn marking(&self) -> Mode {
+        if self.stacks { Mode::SHADE_BLACK.with_old() } else { Mode::SHADE_BLACK }
     }
 
     /// Marks until nothing is grey outside of contexts; the number of blocks published until then. `white`: objects are born
@@ -307,6 +353,7 @@ impl<'c> Cycle<'c> {
         let noscan = s.sum(|c| &c.noscan_bytes) - self.noscan_at_start;
         let order = self.publish(Mode::BLACK);
         wait_followed(s, order, "H3", self.pause)?;
+        s.stacks.end_cycle();
         self.fresh = s.pacer.taken() - self.taken_at_black;
         self.report.at_end = s.pacer.live();
         self.report.marked = s.work.found() + noscan + self.fresh;

@@ -65,9 +65,27 @@ impl<T: Trace> Field<T> {
     /// `Box` can only be null.
     #[inline(always)]
     pub fn store(&self, mu: &Mutator, value: Option<Gc<'_, T>>) {
-        let new = self.admit(mu, value);
-        // ORDER: Release ⇒ `load`, and the marker's load: the object's words, its map and its mark.
-        self.word.store(new, Ordering::Release);
+        let (new, quiet) = self.look(mu, value);
+        if quiet {
+            // ORDER: Release ⇒ `load`, and the marker's load: the object's words, its map and its mark.
+            self.word.store(new, Ordering::Release);
+        } else {
+            self.store_shading(mu, new);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn store_shading(&self, mu: &Mutator, new: *mut T) {
+        mu.barrier(ptr::from_ref(self).addr(), NonNull::new(new.cast()), any::type_name::<T>);
+        if mu.shades_old() {
+            // An exchange: two stores at once must not both shade what was there before the first.
+            // ORDER: AcqRel — Release as in `store`, Acquire as in `load`.
+            mu.shade_old(self.word.swap(new, Ordering::AcqRel).cast());
+        } else {
+            // ORDER: Release — as in `store`.
+            self.word.store(new, Ordering::Release);
+        }
     }
 
     /// Makes the field name `value` and returns what it named.
@@ -76,9 +94,12 @@ impl<T: Trace> Field<T> {
     /// As [`store`](Self::store).
     #[inline]
     pub fn swap<'a>(&'a self, mu: &Mutator, value: Option<Gc<'_, T>>) -> Option<Gc<'a, T>> {
-        let new = self.admit(mu, value);
+        let (new, quiet) = self.admit(mu, value);
         // ORDER: AcqRel — Release as in `store`, Acquire as in `load`.
         let old = self.word.swap(new, Ordering::AcqRel);
+        if !quiet {
+            mu.shade_old(old.cast());
+        }
         // SAFETY: GC-FIELD, GC-LIVE — the owner named it just now, and the guards of this call's `mu`
         // and of the owner have not passed since: it is not freed before they do.
         NonNull::new(old).map(|p| unsafe { Gc::from_non_null(p) })
@@ -103,26 +124,40 @@ impl<T: Trace> Field<T> {
         current: Option<Gc<'_, T>>,
         new: Option<Gc<'_, T>>,
     ) -> Result<Option<Gc<'a, T>>, Option<Gc<'a, T>>> {
-        let new = self.admit(mu, new);
+        let (new, quiet) = self.admit(mu, new);
         // ORDER: AcqRel/Acquire — Release as in `store`, Acquire as in `load`.
         let was =
             self.word.compare_exchange(raw(current), new, Ordering::AcqRel, Ordering::Acquire);
+        if let Ok(old) = was
+            && !quiet
+        {
+            mu.shade_old(old.cast());
+        }
         // SAFETY: GC-FIELD, GC-LIVE — as in `swap`.
         let handle = |p| NonNull::new(p).map(|p| unsafe { Gc::from_non_null(p) });
         was.map(handle).map_err(handle)
     }
 
-    /// What must happen before a new value is written: both addresses are checked, and while the barrier is
-    /// on the value is shaded (before the write, whether or not it succeeds: GC-BARRIER).
+    /// The new word, and whether it may be written just so: both addresses are the collector's, and the barrier is off.
     #[inline(always)]
-    fn admit(&self, mu: &Mutator, value: Option<Gc<'_, T>>) -> *mut T {
+    fn look(&self, mu: &Mutator, value: Option<Gc<'_, T>>) -> (*mut T, bool) {
         let new = raw(value);
         let field = ptr::from_ref(self).addr();
         let other = if new.is_null() { field } else { new.addr() };
-        if !mu.range().quiet(field, other) {
+        (new, mu.range().quiet(field, other))
+    }
+
+    /// What must happen before a new value is written: both addresses are checked, and while the barrier is
+    /// on the value is shaded (before the write, whether or not it succeeds: GC-BARRIER). `false`: what is replaced may
+    /// have to be shaded afterwards.
+    #[inline(always)]
+    fn admit(&self, mu: &Mutator, value: Option<Gc<'_, T>>) -> (*mut T, bool) {
+        let (new, quiet) = self.look(mu, value);
+        if !quiet {
+            let field = ptr::from_ref(self).addr();
             mu.barrier(field, NonNull::new(new.cast()), any::type_name::<T>);
         }
-        new
+        (new, quiet)
     }
 }
 

@@ -52,6 +52,15 @@ impl Mode {
         self.0 & 4 != 0
     }
 
+    /// The same, and stores shade the old value, too: for cycles with foreign stacks.
+    pub(crate) fn with_old(self) -> Mode {
+        Mode(self.0 | 8)
+    }
+
+    pub(crate) fn shades_old(self) -> bool {
+        self.0 & 8 != 0
+    }
+
     pub(crate) fn black(self) -> bool {
         self.0 & 2 != 0
     }

@@ -62,17 +62,19 @@
 //! - LEAF-STD  A type that is declared `Leaf` by hand holds no field.
 //! - VEC-1     The elements of a vector below its length are not null, for whoever has its latch.
 //! - GCMAP-1     An entry of a map's table stays in its place, and every probe ends at a null.
+//! - STACK-MAP Each word through which a foreign mutator will use an object is shown when its stack is read.
+//! - STACK-1   A foreign stack is read once in a cycle, after the roots, in black mode, and before its mutator acts again.
 //! - COLL-2    The queue of dead objects outlives the heap.
 //!
 //! # Locks
-//! `gc.default`/`gc.graves` (0) < `gc.contexts` (1) < `gc.waiters` (2) < `gc.roots` (4) < `gc.weak` (5) < `gc.cleanups` (6) <
+//! `gc.default`/`gc.graves` (0) < `gc.contexts` (1) < `gc.waiters` (2) < `gc.stacks` (3) < `gc.roots` (4) < `gc.weak` (5) < `gc.cleanups` (6) <
 //! `gc.cleanup` (7) < `gc.stats` (8) < `gc.pace` (9) < `gc.places` (10) <
 //! `gc.dead` (11, by sweepers, who hold none of the heap's then), all before the heap's. None is taken by a fast path.
 //!
 //! # Read in this order
 //! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `tiny` → `mark` → `markers` → `roots` →
 //! `coordinator` → `pace` → `limiter` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
-//! `weak`, `cleanup`, `root_cell`
+//! `weak`, `cleanup`, `root_cell`; and what languages use: `foreign`, `stacks`
 
 // The derives name this crate by its own name, also inside of it.
 extern crate self as gort_gc;
@@ -107,6 +109,8 @@ mod dead;
 mod error;
 #[cfg(not(loom))]
 mod field;
+#[cfg(not(loom))]
+pub mod foreign;
 #[cfg(not(loom))]
 mod gcbox;
 #[cfg(not(loom))]
@@ -163,6 +167,8 @@ mod roots;
 mod shared;
 #[cfg(not(loom))]
 mod slice;
+#[cfg(not(loom))]
+mod stacks;
 #[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]

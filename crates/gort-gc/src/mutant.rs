@@ -35,6 +35,14 @@ pub(crate) enum Mutant {
     NoGate,
     /// Weak names of dead objects are not cleared.
     NoClear,
+    /// With foreign stacks: what a store replaces is not shaded.
+    NoOldShade,
+    /// With foreign stacks: roots are read after stacks have turned black.
+    RootsLate,
+    /// With foreign stacks: a stack is not read when its mutator passes.
+    NoStacks,
+    /// With foreign stacks: the stack of a mutator that is blocked is not read.
+    NoParked,
     /// A context keeps its block for tiny objects over an order.
     TinyKept,
 }

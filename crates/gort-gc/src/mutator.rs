@@ -12,6 +12,7 @@ use gort_sys::thread::ThreadWord;
 use crate::atomic::Ordering;
 use crate::context::Context;
 use crate::error::{AllocError, CollectError};
+use crate::handshake::Order;
 use crate::range::Range;
 use crate::roots::RootSlot;
 use crate::shared::Shared;
@@ -90,7 +91,7 @@ impl Mutator {
 
     #[cold]
     #[inline(never)]
-    fn pass_and_pay(&mut self) {
+    pub(crate) fn pass_and_pay(&mut self) {
         self.pass();
         if self.ctx().debt.get() > 0 {
             assist::pay(self);
@@ -105,6 +106,11 @@ impl Mutator {
             // SAFETY: COLL-1 — `unpinned` holds the collector.
             return self.unpinned_at(at, || unsafe { shared.as_ref() }.wait_while_held());
         }
+        self.pass_to(now);
+    }
+
+    /// Takes over an order that was published, and acknowledges it.
+    pub(crate) fn pass_to(&mut self, now: Order) {
         let ctx = self.ctx();
         ctx.expected.set(ctx.order.get().bits());
         if now.seq() != ctx.word.passed() {
@@ -271,6 +277,24 @@ impl Mutator {
         {
             // SAFETY: CTX-1 — through the guard; the value is a live handle's object.
             unsafe { ctx.shade(value) };
+        }
+    }
+
+    /// Whether what a store replaces is shaded: in cycles with foreign stacks.
+    pub(crate) fn shades_old(&self) -> bool {
+        self.ctx().order.get().mode().shades_old()
+    }
+
+    /// Shades what a store has replaced, if it must be.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn shade_old(&self, old: *mut u8) {
+        if let Some(old) = NonNull::new(old)
+            && self.shades_old()
+            && !self.shared().mutant(Mutant::NoOldShade)
+        {
+            // SAFETY: CTX-1 — through the guard; the field named it just now, and nothing is swept before this guard passes.
+            unsafe { self.ctx().shade(old) };
         }
     }
 

@@ -27,6 +27,7 @@ use crate::pacer::Pacer;
 use crate::range::Range;
 use crate::registry::Registry;
 use crate::roots::{self, RootTable};
+use crate::stacks::Stacks;
 use crate::stats::{Stats, StatsCell};
 use crate::weak::WeakTable;
 use crate::{Mutant, cycle, pace};
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) roots: RootTable,
     pub(crate) weak: WeakTable,
     pub(crate) cleanups: Arc<Cleanups>,
+    pub(crate) stacks: Stacks,
     pub(crate) pacer: Pacer,
     pub(crate) coordinator: Coordinator,
     pub(crate) stats: StatsCell,
@@ -128,6 +130,7 @@ impl Shared {
             roots: RootTable::new(config.root_places),
             weak: WeakTable::new(),
             cleanups: Cleanups::new(config.host.clone()),
+            stacks: Stacks::new(),
             pacer: Pacer::new(
                 config.gc_percent,
                 config.memory_limit,

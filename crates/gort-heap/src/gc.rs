@@ -73,18 +73,19 @@ impl<B: Backend> Inner<B> {
                 w += 1;
                 continue;
             }
-            span.word(w).store(0, Relaxed); // ORDER: Relaxed — as above.
+            let mut flags = 0;
+            if rec.black.get() && mag.key.get() == rec.generation.get() {
+                self.colour(span, w, bits);
+                flags |= COLOURED;
+            }
+            // ORDER: Release ⇒ `find_unmarked`: who sees the word borrowed sees its colour.
+            span.word(w).store(0, Release);
             let count = u64::from(bits.count_ones());
             let st = span.st.load(Relaxed); // ORDER: Relaxed — as above.
             span.st.store(st - count, Relaxed); // ORDER: Relaxed — as above.
             span.cursor.store(w as u32 + 1, Relaxed); // ORDER: Relaxed — as above.
-            let mut flags = 0;
             if span.needzero.load(Relaxed) == 0 {
                 flags |= ZEROED; // ORDER: Relaxed (above) — as above.
-            }
-            if rec.black.get() && mag.key.get() == rec.generation.get() {
-                self.colour(span, w, bits);
-                flags |= COLOURED;
             }
             let elem = class.size();
             if let Some(side) = self.gc_side() {

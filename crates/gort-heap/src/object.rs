@@ -4,7 +4,10 @@ use crate::class::{GEOMETRY, PAGE, PAGE_SHIFT, slot_index};
 use crate::heap::Heap;
 use crate::side::{ROW_BITS, Rows, Side};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicPtr, AtomicU64,
+    Ordering::{Acquire, Relaxed},
+};
 use gort_sys::Backend;
 
 /// A slot of the heap.
@@ -118,6 +121,48 @@ impl<B: Backend> Heap<B> {
                 && mag.word.load(Relaxed) as usize == w
         });
         if borrowed || span.state().generation() != generation { None } else { Some(object) }
+    }
+
+    /// The object at a doubtful address, if there is one and it is not marked. For a conservative scan, while every cache
+    /// is black and nothing is swept (G-1): then a slot that is not free, not marked and not given up to its glue is an
+    /// object, whatever other caches do meanwhile. `addr` may point anywhere into it.
+    pub fn find_unmarked(&self, addr: usize) -> Option<Object> {
+        let side = self.gc_side()?;
+        let page = side.page_if_ours(addr)?;
+        if !side.entries.is_mapped(page) {
+            return None;
+        }
+        let entry = side.entry(page);
+        if entry.kind() != crate::Kind::Gc as u8 {
+            return None;
+        }
+        let object = self.locate(side, NonNull::new(side.ptr(addr))?, page, entry);
+        let span = self.inner().spans.get(object.span);
+        let i = object.index as usize;
+        if span.kind() != entry.kind() || i >= span.n() {
+            return None; // In the tail of the span, or no span of objects any more.
+        }
+        // ORDER: Acquire ⇐ `gc_put`: a new large span has its colour.
+        if entry.class() == 0 && span.sweepgen.load(Acquire) != self.inner().generation() {
+            return None;
+        }
+        // ORDER: Acquire ⇐ `gc_next_word`: a borrowed word has its colour.
+        if span.word(i / 64).load(Acquire) >> (i % 64) & 1 != 0 {
+            return None;
+        }
+        // SAFETY: H-6 — the entry named the span a moment ago, and no span of objects goes while nothing is swept.
+        if unsafe { self.is_marked(&object) } {
+            return None;
+        }
+        // ORDER: Relaxed — glue of an object that lives is attached before its address is known.
+        if span.specials.load(Relaxed) != 0 {
+            let mut list = crate::specials::SpecialsGuard::lock(span);
+            let at = object.base.as_ptr() as usize;
+            if list.find(at).is_some_and(|s| s.state != crate::span::SpecialState::Live) {
+                return None;
+            }
+        }
+        Some(object)
     }
 
     /// Sets an object's mark; whether this call did.

@@ -167,6 +167,8 @@ impl Span {
         self.cursor.store(0, Relaxed);
         self.owner.store(0, Relaxed);
         self.waits.store(0, Relaxed);
+        // Odd, as no heap's generation: a large span is not looked into before it has its colour (`find_unmarked`).
+        self.sweepgen.store(1, Relaxed);
     }
 
     fn inline_words(&self) -> *mut AtomicU64 {

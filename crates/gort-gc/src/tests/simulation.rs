@@ -16,10 +16,13 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
+use super::foreign::{Kind, Shown};
 use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
 use crate::shared::Shared;
-use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, Weak, assist};
+use crate::{
+    Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, Weak, assist, foreign,
+};
 
 const GUARDS: usize = 3;
 
@@ -46,16 +49,18 @@ struct Obj<const N: usize> {
 type Handle<const N: usize> = (Gc<'static, Obj<N>>, usize);
 
 /// An operation: what, and three numbers to choose objects by.
-type Op = [u8; 4];
+pub(super) type Op = [u8; 4];
 
-/// One guard and the handles that it protects. Their lifetime is the test's business: they go when it passes.
-#[derive(Default)]
+/// One guard and the handles that it protects. Their lifetime is the test's business: they go when it passes, or, if it
+/// is a foreign mutator, when the test wants.
 struct Guard<const N: usize> {
     mu: Option<Mutator>,
+    foreign: Option<foreign::Mutator<Shown>>,
+    kind: Kind,
     handles: Vec<Handle<N>>,
 }
 
-struct Sim<const N: usize> {
+pub(super) struct Sim<const N: usize> {
     collector: ManuallyDrop<Collector>,
     dead: Arc<Mutex<Vec<bool>>>,
     shadow: Vec<[Option<usize>; N]>,
@@ -70,15 +75,25 @@ struct Sim<const N: usize> {
 }
 
 impl<const N: usize> Sim<N> {
-    fn new(ops: Vec<Op>, burst: usize, mutant: Mutant) -> Self {
+    pub(super) fn new(ops: Vec<Op>, burst: usize, mutant: Mutant) -> Self {
+        Self::with(Kind::Rust, ops, burst, mutant)
+    }
+
+    /// All guards but the last are foreign mutators, unless `kind` is `Rust`.
+    pub(super) fn with(kind: Kind, ops: Vec<Op>, burst: usize, mutant: Mutant) -> Self {
         let config = Config { gc_percent: None, range_shift: 32, ..Config::default() };
         let rules = Rules { run_glue: false, mutant };
         let collector = Collector::with_rules(config, rules).expect("address space");
+        let guards = std::array::from_fn(|i| {
+            let kind = if i + 1 < GUARDS { kind } else { Kind::Rust };
+            let foreign = (kind != Kind::Rust).then(|| Shown::register(&collector));
+            Guard { mu: None, foreign, kind, handles: Vec::new() }
+        });
         Self {
             collector: ManuallyDrop::new(collector),
             dead: Arc::default(),
             shadow: Vec::new(),
-            guards: std::array::from_fn(|_| Guard { mu: None, handles: Vec::new() }),
+            guards,
             roots: Vec::new(),
             weak: Vec::new(),
             cleaned: Arc::default(),
@@ -88,17 +103,26 @@ impl<const N: usize> Sim<N> {
     }
 
     /// Cycles until all operations are used, then two more; then only what the roots reach is left.
-    fn run(mut self) {
+    pub(super) fn run(mut self) {
         let shared = self.collector.shared_ptr();
         // SAFETY: COLL-1 — the collector is part of `self` and dropped last.
         let s: &'static Shared = unsafe { &*shared.as_ptr() };
-        let mut idle = 0;
+        let (mut idle, mut blocks) = (0, false);
         while idle < 2 {
             if self.ops.len() == 0 {
                 idle += 1;
                 self.guards.iter_mut().for_each(Guard::unpin);
             }
-            cycle::run(s, false, &mut self).expect("not closing");
+            // Every other cycle finds a foreign mutator blocked.
+            blocks = !blocks;
+            let blocked = if blocks { self.guards[0].foreign.take() } else { None };
+            if let Some(mut foreign) = blocked {
+                self.guards[0].kind.show(&mut foreign, &self.guards[0].addresses());
+                foreign.blocked(|| cycle::run(s, false, &mut self)).expect("not closing");
+                self.guards[0].foreign = Some(foreign);
+            } else {
+                cycle::run(s, false, &mut self).expect("not closing");
+            }
             self.perform();
             cycle::finish_sweep(s, &mut self).expect("not closing");
             self.bury_dead(s);
@@ -114,6 +138,7 @@ impl<const N: usize> Sim<N> {
         assert!(!self.cleaned.lock().unwrap().iter().any(|id| alive.contains(id)));
         assert_eq!(self.collector.stats().glue_panics, 0);
         self.roots.clear();
+        self.guards.iter_mut().for_each(|guard| guard.foreign = None);
         // SAFETY: dropped once, here; after a failure it is leaked, because its heap may be broken.
         unsafe { ManuallyDrop::drop(&mut self.collector) };
         assert!(self.dead.lock().unwrap().iter().all(|&dead| dead), "all dies with the collector");
@@ -156,28 +181,32 @@ impl<const N: usize> Sim<N> {
 
     fn step(&mut self, [what, a, b, c]: Op) {
         let g = a as usize % GUARDS;
-        if self.guards[g].mu.is_none() {
-            return self.guards[g].mu = Some(self.collector.pin());
+        if self.guards[g].guard().is_none() {
+            // A foreign one is blocked.
+            if self.guards[g].kind == Kind::Rust {
+                self.guards[g].mu = Some(self.collector.pin());
+            }
+            return;
         }
         let to = if b < 16 { None } else { self.handle(b) };
         match what % 16 {
             0 => self.guards[g].unpin(),
-            1 => self.guards[g].safepoint(),
+            1 => self.guards[g].safepoint_forgetting(b, c),
             // As in the slow path of an allocation (HS-2): the handles stay.
-            2 => self.guards[g].mu.as_ref().unwrap().follow(),
+            2 => self.guards[g].guard().unwrap().follow(),
             3..=5 => self.alloc(g, b, c),
             6..=8 => self.load(g, b, c),
             9..=11 => self.store(g, to, c, what & 16 != 0),
             12 => {
                 if let Some((object, id)) = to {
-                    let mu = self.guards[g].mu.as_ref().unwrap();
+                    let mu = self.guards[g].guard().unwrap();
                     self.roots.push((Root::new(mu, object), id));
                 }
             }
             13 => self.root_to_handle(g, b),
             14 => self.drop_or_change_root(g, to, c, what & 16 != 0),
             _ if what & 16 != 0 => {
-                assist::scan(self.guards[g].mu.as_ref().unwrap(), assist::ASSIST);
+                assist::scan(self.guards[g].guard().unwrap(), assist::ASSIST);
             }
             _ => self.weak_step(g, what / 32 % 4, to, b),
         }
@@ -196,7 +225,7 @@ impl<const N: usize> Sim<N> {
         self.shadow.push(ids);
         self.dead.lock().unwrap().push(false);
         let tracked = Tracked { id, dead: self.dead.clone() };
-        let mu = self.guards[g].mu.as_ref().unwrap();
+        let mu = self.guards[g].guard().unwrap();
         let object = mu.alloc(ObjInit { tracked, fields: init });
         let handle = (forget_lifetime(object), id);
         self.guards[g].handles.push(handle);
@@ -216,7 +245,7 @@ impl<const N: usize> Sim<N> {
     fn store(&mut self, g: usize, to: Option<Handle<N>>, c: u8, swap: bool) {
         let Some((owner, id)) = self.handle(c / 2) else { return };
         let field = c as usize % N;
-        let mu = self.guards[g].mu.as_ref().unwrap();
+        let mu = self.guards[g].guard().unwrap();
         let old = std::mem::replace(&mut self.shadow[id][field], to.map(|t| t.1));
         let word = &owner.get().fields[field];
         if swap {
@@ -229,14 +258,14 @@ impl<const N: usize> Sim<N> {
 
     fn root_to_handle(&mut self, g: usize, b: u8) {
         let Some((root, id)) = pick(&self.roots, b) else { return };
-        let object = forget_lifetime(root.get(self.guards[g].mu.as_ref().unwrap()));
+        let object = forget_lifetime(root.get(self.guards[g].guard().unwrap()));
         assert_eq!(object.tracked.id, *id);
         self.guards[g].handles.push((object, *id));
     }
 
     /// Makes a weak name, adds a cleanup, or makes a handle of a name: an object that can be reached has one.
     fn weak_step(&mut self, g: usize, what: u8, to: Option<Handle<N>>, b: u8) {
-        let mu = self.guards[g].mu.as_ref().unwrap();
+        let mu = self.guards[g].guard().unwrap();
         match (what, to) {
             (0, Some((object, id))) => self.weak.push((Weak::new(mu, object), id)),
             (1, Some((object, id))) => {
@@ -275,7 +304,7 @@ impl<const N: usize> Sim<N> {
         match to {
             Some((object, id)) if !drop => {
                 let clone = (c > 128).then(|| (self.roots[i].0.clone(), self.roots[i].1));
-                self.roots[i].0.set(self.guards[g].mu.as_ref().unwrap(), object);
+                self.roots[i].0.set(self.guards[g].guard().unwrap(), object);
                 self.roots[i].1 = id;
                 self.roots.extend(clone);
             }
@@ -285,15 +314,42 @@ impl<const N: usize> Sim<N> {
 }
 
 impl<const N: usize> Guard<N> {
+    fn guard(&self) -> Option<&Mutator> {
+        self.mu.as_ref().or(self.foreign.as_ref().map(foreign::Mutator::guard))
+    }
+
+    fn addresses(&self) -> Vec<usize> {
+        self.handles.iter().map(|h| h.0.addr()).collect()
+    }
+
     fn unpin(&mut self) {
-        self.handles.clear();
+        if self.foreign.is_some() || self.kind == Kind::Rust {
+            self.handles.clear();
+        }
         self.mu = None;
+        self.safepoint();
+    }
+
+    /// A foreign mutator forgets some of its handles now and then.
+    fn safepoint_forgetting(&mut self, b: u8, c: u8) {
+        if b < 64 && self.foreign.is_some() {
+            let keep = c as usize % (self.handles.len() + 1);
+            self.handles.drain(..keep);
+        }
+        self.safepoint();
     }
 
     fn safepoint(&mut self) {
-        self.handles.clear();
+        if self.kind == Kind::Rust {
+            self.handles.clear();
+        }
+        let addresses = self.addresses();
         if let Some(mu) = &mut self.mu {
             mu.safepoint();
+        }
+        if let Some(foreign) = &mut self.foreign {
+            self.kind.show(foreign, &addresses);
+            foreign.safepoint();
         }
     }
 }
@@ -323,7 +379,7 @@ fn drop_value<T>(value: T) {
     drop(value);
 }
 
-fn ops() -> impl Strategy<Value = Vec<Op>> {
+pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(any::<Op>(), 0..600)
 }
 
@@ -345,11 +401,15 @@ proptest! {
 
 /// Whether some of many random schedules finds the fault.
 fn is_caught(mutant: Mutant, tries: u32) -> bool {
+    is_caught_with(Kind::Rust, mutant, tries)
+}
+
+pub(super) fn is_caught_with(kind: Kind, mutant: Mutant, tries: u32) -> bool {
     let mut rng = gort_sys::chance::Chance::seed(u64::from(mutant as u8) + 1);
     (0..tries).any(|i| {
         let ops = (0..500).map(|_| (rng.draw() as u32).to_le_bytes()).collect();
         let burst = 1 + i as usize % 3;
-        let sim = AssertUnwindSafe(|| Sim::<2>::new(ops, burst, mutant).run());
+        let sim = AssertUnwindSafe(|| Sim::<2>::with(kind, ops, burst, mutant).run());
         catch_unwind(sim).is_err()
     })
 }
