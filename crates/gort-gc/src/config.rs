@@ -32,7 +32,7 @@ pub struct Config {
     pub gctrace: bool,
     /// Note which task pins, for reports and for `CollectError::PinnedHere` (`GODEBUG=gcpin=1`; on in debug builds).
     pub pin_checks: bool,
-    /// Fill objects with drop glue after it ran (`GODEBUG=clobberfree=1`).
+    /// Fill what is freed: each slot when it is swept, objects with drop glue after that ran (`GODEBUG=clobberfree=1`).
     pub clobber_free: bool,
     /// After each marking hold all guards, walk from the roots again and compare (`GODEBUG=gccheckmark=1`). A task that pins
     /// while it holds another guard makes the check of that cycle be left out, after a second.

@@ -390,8 +390,12 @@ pub(crate) fn finish_sweep(s: &Shared, pause: &mut dyn Pause) -> Result<(), Stop
         s.dead.kick(s);
         pause.pause(Point::Sweep)?;
     }
-    let order = s.g.get();
+    let mut order = s.g.get();
     serve_free(s, order);
+    if order.mode().holds() && !pass_in_time(s, order, pause)? {
+        order = s.g.publish(s.heap.sweepgen(), Mode::IDLE);
+        serve_free(s, order);
+    }
     wait_followed(s, order, "H4", pause)?;
     // Contexts that follow gave their stale spans back swept, or to the unswept list.
     serve_free(s, order);
@@ -411,6 +415,15 @@ pub(crate) fn finish_sweep(s: &Shared, pause: &mut dyn Pause) -> Result<(), Stop
 /// Holds all guards: whoever passes or pins waits. `false`, and nobody is held, if some guard has not passed for a second.
 fn hold(s: &Shared, mode: Mode, pause: &mut dyn Pause) -> Result<bool, Stopped> {
     let order = s.g.publish(s.heap.sweepgen(), mode.held());
+    let passed = pass_in_time(s, order, pause)?;
+    if !passed {
+        s.g.publish(s.heap.sweepgen(), mode);
+    }
+    Ok(passed)
+}
+
+/// Whether all guards pass an order within a second: a task that pins while it holds another one never does.
+fn pass_in_time(s: &Shared, order: Order, pause: &mut dyn Pause) -> Result<bool, Stopped> {
     let start = Instant::now();
     for ctx in s.contexts.iter() {
         // SAFETY: CTX-2 — registry entries live as long as the collector.
@@ -418,7 +431,6 @@ fn hold(s: &Shared, mode: Mode, pause: &mut dyn Pause) -> Result<bool, Stopped> 
         let mut turn = 0;
         while !ctx.word.has_passed(order) {
             if start.elapsed() > HOLD_AT_MOST {
-                s.g.publish(s.heap.sweepgen(), mode);
                 return Ok(false);
             }
             pause.pause(Point::Handshake("hold", turn))?;

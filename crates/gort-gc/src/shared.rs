@@ -118,6 +118,9 @@ impl Shared {
         if config.memory_limit.is_some() {
             heap.set_limit(config.memory_limit);
         }
+        if config.clobber_free {
+            heap.set_clobber(true);
+        }
         let (base, shift) = heap.gc_range();
         let shared = Self {
             g: Published::new(Order::new(1, heap.sweepgen(), Mode::IDLE)),

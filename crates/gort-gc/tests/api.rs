@@ -1,6 +1,8 @@
 //! The public interface: several collectors, limits, errors, reports, hosts.
 #![cfg(not(loom))]
 
+mod modes;
+
 use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +22,7 @@ struct Node {
 }
 
 fn small() -> Config {
-    Config { range_shift: 32, ..Config::default() }
+    Config { range_shift: 32, ..modes::config() }
 }
 
 fn message(f: impl FnOnce()) -> String {

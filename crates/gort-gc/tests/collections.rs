@@ -2,6 +2,8 @@
 //! and several threads at once.
 #![cfg(not(loom))]
 
+mod modes;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +15,7 @@ use gort_gc::{
 use proptest::prelude::*;
 
 fn collector() -> Collector {
-    Collector::new(Config { range_shift: 32, gc_percent: None, ..Config::default() }).unwrap()
+    Collector::new(Config { range_shift: 32, gc_percent: None, ..modes::config() }).unwrap()
 }
 
 fn cases() -> ProptestConfig {

@@ -1,6 +1,8 @@
 //! Several tasks that mark find what one finds: exactly what can be reached.
 #![cfg(not(loom))]
 
+mod modes;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gort_gc::{Collector, Config, Field, GcSlice, Root, Trace};
@@ -13,7 +15,7 @@ struct Node {
 }
 
 fn collector(workers: usize) -> Collector {
-    let config = Config { range_shift: 32, gc_percent: None, ..Config::default() };
+    let config = Config { range_shift: 32, gc_percent: None, ..modes::config() };
     Collector::new(Config { mark_workers: Some(workers), ..config }).unwrap()
 }
 

@@ -1,6 +1,8 @@
 //! Weak names, cleanups and root cells. The cases are those that Go's tests of `weak` and `AddCleanup` ask for.
 #![cfg(not(loom))]
 
+mod modes;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -15,7 +17,7 @@ struct Node {
 }
 
 fn collector() -> Collector {
-    Collector::new(Config { range_shift: 32, gc_percent: None, ..Config::default() }).unwrap()
+    Collector::new(Config { range_shift: 32, gc_percent: None, ..modes::config() }).unwrap()
 }
 
 /// Waits until `f` is true: cleanups run on threads of their own.

@@ -112,6 +112,11 @@ impl<B: Backend> Heap<B> {
         self.inner().add_drop(self.inner().spans.get(object.span), obj.as_ptr() as usize, f)
     }
 
+    /// Whether a sweep fills the slots of a collector's objects that it frees with `0xde` (`GODEBUG=clobberfree=1`).
+    pub fn set_clobber(&self, on: bool) {
+        self.inner().clobber.store(on, core::sync::atomic::Ordering::Relaxed); // ORDER: Relaxed — a switch of its own.
+    }
+
     /// The glue of `obj` ran: the next sweep frees the slot.
     ///
     /// # Safety

@@ -70,6 +70,8 @@ pub(crate) struct Inner<B: Backend> {
     pub(crate) central_explicit: [Central; CLASSES],
     pub(crate) sweepgen: AtomicU32,
     pub(crate) sweepers: AtomicU64,
+    /// Freed slots are filled.
+    pub(crate) clobber: core::sync::atomic::AtomicBool,
     pub(crate) cursor: AtomicU32,
     pub(crate) all: AtomicPtr<CacheRec>,
     pub(crate) pool: Lock<Pool>,
@@ -143,6 +145,7 @@ impl<B: Backend> Inner<B> {
             central_explicit: [const { Central::new() }; CLASSES],
             sweepgen: AtomicU32::new(4),
             sweepers: AtomicU64::new(0),
+            clobber: core::sync::atomic::AtomicBool::new(false),
             cursor: AtomicU32::new(0),
             all: AtomicPtr::new(core::ptr::null_mut()),
             pool: Lock::new(&POOL, Pool::new(records)),

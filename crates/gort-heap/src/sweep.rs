@@ -1,4 +1,4 @@
-//! Sweeping: unmarked slots become free bits. No object is touched.
+//! Sweeping: unmarked slots become free bits. No object is touched, unless freed slots shall be filled.
 //!
 //! The alloc/mark exchange of HEAP-15 is a copy of the complement of the marks into the free bits and a clear of the marks: at
 //! most 16 words. Dead objects with drop glue keep their slot until the glue ran.
@@ -10,6 +10,7 @@ use crate::central::pair;
 use crate::class::{PAGE, SPAN_CLASSES, SpanClass};
 use crate::heap::Swept;
 use crate::inner::{Collected, Inner};
+use crate::side::Side;
 use crate::span::{Span, SpecialState};
 use crate::specials::SpecialsGuard;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
@@ -26,12 +27,17 @@ impl<B: Backend> Inner<B> {
         let st = span.state();
         let before = st.count();
         let mut count = 0;
+        let clobber = self.clobber.load(Relaxed); // ORDER: Relaxed — a switch of its own.
         for (w, keep) in keep.iter().enumerate().take(span.nwords()) {
             let Some(marks) = side.mark_word(page, w) else { break };
             // ORDER: Relaxed — marks are final: every context has passed the barrier-off handshake (I7).
             let live = marks.load(Relaxed) | keep;
             marks.store(0, Relaxed); // ORDER: Relaxed — as above; the next cycle starts after a handshake.
             let free = !live & span.valid(w);
+            if clobber {
+                // ORDER: Relaxed — the span is ours alone.
+                self.fill(side, span, size, w, free & !span.word(w).load(Relaxed));
+            }
             span.word(w).store(free, Relaxed); // ORDER: Relaxed — the span is ours alone.
             count += free.count_ones();
         }
@@ -44,6 +50,20 @@ impl<B: Backend> Inner<B> {
         span.cursor.store(0, Relaxed);
         span.sweepgen.store(now, Release); // ORDER: Release — readers that see "swept" see the bits.
         Swept { freed_objects: freed, freed_bytes: freed * size as u64, pages: 0 }
+    }
+
+    /// Fills slots that were objects a moment ago: a use after their death is noticed.
+    #[cold]
+    #[inline(never)]
+    fn fill(&self, side: &Side, span: &Span, size: usize, word: usize, mut dead: u64) {
+        while dead != 0 {
+            let i = word * 64 + dead.trailing_zeros() as usize;
+            dead &= dead - 1;
+            let slot = side.ptr(span.base() + i * size);
+            // SAFETY: SWEEP-1 — unmarked, so nobody can reach it; the span is in the sweeper's hands alone, and a set bit is a
+            // slot of it.
+            unsafe { slot.write_bytes(0xde, size) };
+        }
     }
 
     /// Objects of the span that stay although unmarked; glue that is due is handed over.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use gort_sys::chance::Chance;
 use proptest::prelude::*;
 
+use super::modes;
 use super::simulation::{Sim, is_caught_with, ops};
 use crate::foreign::{Mutator, NativeStack, Stack, Visitor};
 use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Root, Trace};
@@ -125,7 +126,7 @@ fn native(collector: &Collector, shared: &Root<Node>, died: &Arc<AtomicU64>, see
         let mut mu = unsafe { Mutator::register(collector, stack) }.expect("memory");
         let mut kept = std::hint::black_box([0usize; 8]);
         let mut made = 0;
-        for step in 0..20_000u32 {
+        for step in 0..modes::steps(20_000) {
             std::hint::black_box(&mut kept);
             let at = rng.below(8) as usize;
             let from = match kept[at] {
@@ -166,7 +167,7 @@ fn native(collector: &Collector, shared: &Root<Node>, died: &Arc<AtomicU64>, see
 
 #[test]
 fn native_stacks_on_threads() {
-    let config = Config { clobber_free: true, range_shift: 34, ..Config::default() };
+    let config = Config { clobber_free: true, range_shift: 34, ..modes::config() };
     let collector = Collector::new(config).unwrap();
     let died = Arc::new(AtomicU64::new(0));
     let mu = collector.pin();

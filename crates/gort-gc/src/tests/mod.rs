@@ -1,6 +1,8 @@
 //! Tests that need the inside of the crate.
 
 mod foreign;
+#[path = "../../tests/modes/mod.rs"]
+mod modes;
 mod nested;
 mod pacing;
 mod rounds;

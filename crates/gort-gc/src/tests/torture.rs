@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gort_sys::chance::Chance;
 
+use super::modes;
 use crate::{Collector, Config, Field, Gc, GcSlice, Leaf, Mutator, Root, Trace};
 
 const SEAL: u64 = 0x5ea1_ed0b_1ec7_0000;
@@ -127,7 +128,7 @@ impl World {
 
 #[test]
 fn threads_on_one_graph() {
-    let config = Config { clobber_free: true, range_shift: 34, ..Config::default() };
+    let config = Config { clobber_free: true, range_shift: 34, ..modes::config() };
     let collector = Collector::new(config).unwrap();
     let mu = collector.pin();
     let table = Root::new(&mu, mu.alloc_slice(100).unwrap());
@@ -144,7 +145,7 @@ fn threads_on_one_graph() {
             .map(|i| {
                 scope.spawn({
                     let w = &world;
-                    move || w.thread(i, 100_000)
+                    move || w.thread(i, modes::steps(100_000))
                 })
             })
             .collect();
