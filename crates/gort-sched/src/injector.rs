@@ -54,6 +54,12 @@ impl Injector {
         self.in_lanes.iter().any(|n| n.load(Relaxed) != 0)
     }
 
+    /// Whether there is any of another class than the background one.
+    pub(crate) fn has_foreground(&self) -> bool {
+        // ORDER: Relaxed — figures.
+        self.len() > self.in_lanes[1].load(Relaxed)
+    }
+
     /// Whether there is nothing. WAKE-1: a goroutine is counted before it is pushed, so who has missed it
     /// after a fence will be seen by the pusher, who looks after one.
     #[inline]

@@ -13,7 +13,7 @@ use crate::timer::Timers;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicPtr, AtomicU32, AtomicU64,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use gort_stack::StackCache;
@@ -78,6 +78,8 @@ pub(crate) struct P {
     pub(crate) slots: [AtomicPtr<()>; SLOTS],
     /// The memory node where the thread ran that took it; noted where that counts.
     noted_node: AtomicU32,
+    /// A goroutine of the background class runs.
+    background: AtomicBool,
     /// It does not count at present, and is in no list; under the idle lock (PROCS-1).
     pub(crate) retired: Cell<bool>,
     /// What sysmon saw last, touched by sysmon alone: the tick, and since when.
@@ -117,6 +119,7 @@ impl P {
             counts: Counts::default(),
             slots: [const { AtomicPtr::new(null_mut()) }; SLOTS],
             noted_node: AtomicU32::new(0),
+            background: AtomicBool::new(false),
             retired: Cell::new(true),
             seen: Cell::new((0, 0)),
         }
@@ -157,6 +160,18 @@ impl P {
     pub(crate) fn tick(&self) -> u32 {
         // ORDER: Relaxed — a look.
         self.tick.load(Relaxed)
+    }
+
+    /// The holder: what will run is of the background class, or not.
+    pub(crate) fn note_background(&self, is: bool) {
+        // ORDER: Relaxed — for sysmon's patience.
+        self.background.store(is, Relaxed);
+    }
+
+    /// Whether some thread runs a goroutine of the background class on it.
+    pub(crate) fn runs_background(&self) -> bool {
+        // ORDER: Relaxed — as above.
+        self.background.load(Relaxed) && !self.holder().is_null()
     }
 
     /// The node that it is on.

@@ -40,6 +40,7 @@ fn pick_by_priority(m: &M, p: &P) -> *mut G {
     }
     let s = m.scheduler();
     if !priority::any(m, s) {
+        p.note_background(false);
         return pick_normal(m, p);
     }
     if is_injectors_turn(m, p) {
@@ -48,8 +49,11 @@ fn pick_by_priority(m: &M, p: &P) -> *mut G {
     let first = priority::before_normal(m, s);
     if !first.is_null() {
         p.begin_slice();
+        // SAFETY: G-OWN — it was taken out of a lane or list.
+        p.note_background(unsafe { (*first).has(priority::BACKGROUND) });
         return first;
     }
+    p.note_background(false);
     let next = pick_normal(m, p);
     if next.is_null() {
         // g0 makes the choice.

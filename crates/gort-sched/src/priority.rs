@@ -22,7 +22,7 @@
 //! injector); a bound one is found by its thread before that sleeps.
 //!
 //! Shares are of choices, not of time: there is no preemption signal, so a background goroutine that
-//! computes has its processor for a slice, 10 ms.
+//! computes has its processor for a slice: 10 ms, or 1 ms if others wait (`sysmon`).
 //!
 //! # Inversion
 //! A goroutine of the latency class that waits for a lock which one of the background class holds

@@ -321,6 +321,10 @@ fn found(m: &M, s: &Scheduler, p: &P, g: *mut G) -> Option<*mut G> {
             s.wake_one();
         }
     }
+    if p.wishes.any() {
+        // SAFETY: G-OWN — the caller has taken it out of a queue.
+        p.note_background(unsafe { (*g).has(priority::BACKGROUND) });
+    }
     bump(&p.counts.switches, 1);
     Some(g)
 }

@@ -6,7 +6,8 @@
 //! - a thread that said that it may block has lent it ([`crate::blocking`]) since the last look: the
 //!   P is taken away, if somebody can use it;
 //! - the same time slice for 10 ms: the slice is declared over; and if the goroutine computes
-//!   outside the runtime and others wait, the P is taken away.
+//!   outside the runtime and others wait, the P is taken away. A goroutine of the background class has 1 ms only,
+//!   while others wait.
 //!
 //! Taking a P does not stop the thread: it runs its goroutine on, time-sliced by the kernel, and
 //! queues for a P at its next call into the runtime (see [`crate::handoff`]).
@@ -24,6 +25,8 @@ use gort_sys::fatal::Line;
 
 /// Nanoseconds of a time slice.
 const SLICE: u64 = 10_000_000;
+/// The same of a goroutine of the background class, while others wait.
+const SHORT_SLICE: u64 = 1_000_000;
 const SHORTEST: u64 = 20_000;
 const LONGEST: u64 = 10_000_000;
 /// Rounds without a find before the sleep grows.
@@ -51,6 +54,9 @@ pub(crate) fn run(s: &Scheduler) {
             // One quick look, and then less and less often: a program that works in short bursts
             // would otherwise be interrupted fifty times after each.
             (quiet, nap) = (PATIENCE, SHORTEST);
+        }
+        if nap > SHORT_SLICE && s.ps.iter().any(P::runs_background) {
+            nap = SHORT_SLICE;
         }
         clock::pause(nap.min(until_lent_timer(s, clock::nanos()).max(SHORTEST)));
         let now = clock::nanos();
@@ -108,7 +114,8 @@ fn look(s: &Scheduler, now: u64) -> bool {
             p.seen.set((p.tick(), now));
             continue;
         }
-        let long = now - since >= SLICE;
+        let long = now - since >= SLICE
+            || (now - since >= SHORT_SLICE && p.runs_background() && waits_before(s, p, now));
         if p.is_lent() {
             // Lent at two looks. After a slice it is made idle, so that all can sleep.
             if (long || is_wanted(s, p, now) || s.any_work() || s.retires(p)) && p.borrow() {
@@ -158,6 +165,11 @@ fn is_wanted(s: &Scheduler, p: &P, now: u64) -> bool {
         || s.net_to_poll().is_some()
 }
 
+/// As [`is_wanted`], by others than the background class.
+fn waits_before(s: &Scheduler, p: &P, now: u64) -> bool {
+    p.has_work() || s.injector.has_foreground() || s.has_waiters() || p.timers.next() <= now
+}
+
 /// A goroutine that waits in a run-next slot while a P is idle, a timer that nobody runs, and events
 /// that nobody takes.
 fn rescue(s: &Scheduler, now: u64) {
@@ -193,4 +205,60 @@ fn print_trace(s: &Scheduler, now: u64) {
     }
     let _ = writeln!(line, " ]");
     line.print();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::g::G;
+    use crate::priority::Priority;
+    use core::sync::atomic::Ordering::Relaxed;
+
+    /// With a clock of the test's own: a slice is over after 10 ms; that of a background goroutine after
+    /// 1 ms, while one of another class waits.
+    #[test]
+    fn background_has_short_slices() {
+        let rows = [
+            // (runs background, who waits, after, over)
+            (false, Some(Priority::Latency), SHORT_SLICE, false),
+            (false, Some(Priority::Latency), SLICE, true),
+            (true, Some(Priority::Latency), SHORT_SLICE - 1, false),
+            (true, Some(Priority::Latency), SHORT_SLICE, true),
+            (true, Some(Priority::Normal), SHORT_SLICE, true),
+            (true, Some(Priority::Background), SHORT_SLICE, false),
+            (true, None, SHORT_SLICE, false),
+            (true, None, SLICE, true),
+        ];
+        for (background, waits, after, over) in rows {
+            let s = Scheduler::new(crate::Config { procs: 1, ..Default::default() }).expect("one");
+            let (m, p) = (s.new_m(), &s.ps[0]);
+            // The P is held by a thread that is in the runtime: nobody takes it away.
+            s.idle.lock().ps.clear();
+            s.supply.sub_idle();
+            // ORDER: Relaxed — there is one thread.
+            m.in_runtime.store(1, Relaxed);
+            p.set_holder(core::ptr::from_ref(m).cast_mut());
+            p.note_background(background);
+            let waiter = Box::into_raw(Box::new(G::new(&raw const *s)));
+            if let Some(class) = waits {
+                // SAFETY: G-OWN — just made.
+                unsafe {
+                    (*waiter).set_priority(class);
+                    s.injector.push(waiter);
+                }
+            }
+            p.seen.set((p.tick(), 5));
+            look(&s, 5 + after);
+            assert_eq!(p.wishes.slice_is_over(), over, "{background} {waits:?} {after}");
+            p.set_holder(core::ptr::null_mut());
+            let _ = s
+                .injector
+                .take()
+                .or_else(|| s.injector.take_lane(0))
+                .or_else(|| s.injector.take_lane(1));
+            // SAFETY: G-MEM — no queue has it.
+            drop(unsafe { Box::from_raw(waiter) });
+            s.shut_down(Duration::from_secs(1));
+        }
+    }
 }

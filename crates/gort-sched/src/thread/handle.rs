@@ -96,7 +96,7 @@ impl Thread {
         self.0.name()
     }
 
-    /// Lets its next (or present) [`park()`] return. Several calls before a park count once.
+    /// Lets its next (or present) [`park()`](super::park()) return. Several calls before a park count once.
     pub fn unpark(&self) {
         self.0.parker.unpark();
     }
