@@ -90,6 +90,8 @@ fn another_descriptor_of_the_same_file() {
         pause();
         for (n, copy) in copies.into_iter().enumerate() {
             let mut copy = TcpStream::from(copy);
+            // The open file does not block, so that is what the copy takes for its user's wish.
+            copy.set_nonblocking(false).unwrap();
             let mut buf = [0; 4];
             if n < 2 {
                 copy.read_exact(&mut buf).unwrap();
@@ -159,7 +161,10 @@ fn deadlines_of_both_directions() {
                 let mut last = begun;
                 loop {
                     match (&*a).write(&chunk) {
-                        Ok(_) => last = Instant::now(),
+                        Ok(n) => {
+                            assert!(n > 0);
+                            last = Instant::now();
+                        }
                         Err(e) => {
                             assert!(is_late(&e), "{e}");
                             return last.elapsed();
