@@ -207,7 +207,10 @@ impl<'c> Cycle<'c> {
         }
         let mut waiting_from = None;
         loop {
-            let pushed = self.drain(false)?;
+            let mut pushed = self.drain(false)?;
+            while self.mark_values() {
+                pushed = self.drain(false)?;
+            }
             // A round begins with no grey object outside of contexts. If from now until all have passed
             // no context shades and none publishes, there was none inside either, and every white handle is gone.
             let shades = self.s.sum(|c| &c.shades);
@@ -272,6 +275,7 @@ impl<'c> Cycle<'c> {
         // SAFETY: WEAK-1 — objects in the tables are not swept before this cycle's H3.
         let alive = |object| unsafe { s.heap.is_marked(&s.heap.object_of(object)) };
         s.cleanups.collect_due(&alive);
+        s.ephemerons.clear(alive);
         if s.mutant(Mutant::NoClear) {
             s.weak.open();
         } else {
@@ -287,6 +291,25 @@ impl<'c> Cycle<'c> {
         let (s, marker) = (self.s, &mut self.marker);
         // SAFETY: ROOT-1, GC-LIVE — a root's object is alive at least until the sweep after this cycle.
         s.roots.scan(|object| unsafe { marker.shade(object) });
+    }
+
+    /// Shades the values of ephemerons whose keys are marked; whether one was white.
+    fn mark_values(&mut self) -> bool {
+        let (s, marker) = (self.s, &mut self.marker);
+        if s.mutant(Mutant::NoValues) || (s.mutant(Mutant::ValuesOnce) && self.report.rounds > 0) {
+            return false;
+        }
+        let mut any = false;
+        // SAFETY: EPH-1 — objects of the table are not swept before this cycle's H3.
+        let marked = |object| unsafe { s.heap.is_marked(&s.heap.object_of(object)) };
+        s.ephemerons.values(marked, |value| {
+            if !marked(value) {
+                any = true;
+                // SAFETY: EPH-1 — as above.
+                unsafe { marker.shade(value) };
+            }
+        });
+        any
     }
 
     /// What foreign stacks named when they turned black.

@@ -62,6 +62,7 @@
 //! - LEAF-STD  A type that is declared `Leaf` by hand holds no field.
 //! - VEC-1     The elements of a vector below its length are not null, for whoever has its latch.
 //! - GCMAP-1     An entry of a map's table stays in its place, and every probe ends at a null.
+//! - EPH-1     The value of an ephemeron with a live key and an owner is alive.
 //! - STACK-MAP Each word through which a foreign mutator will use an object is shown when its stack is read.
 //! - STACK-1   A foreign stack is read once in a cycle, after the roots, in black mode, and before its mutator acts again.
 //! - COLL-2    The queue of dead objects outlives the heap.
@@ -74,7 +75,7 @@
 //! # Read in this order
 //! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `tiny` → `mark` → `markers` → `roots` →
 //! `coordinator` → `pace` → `limiter` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
-//! `weak`, `cleanup`, `root_cell`; and what languages use: `foreign`, `stacks`
+//! `weak`, `ephemeron`, `cleanup`, `root_cell`; and what languages use: `foreign`, `stacks`
 
 // The derives name this crate by its own name, also inside of it.
 extern crate self as gort_gc;
@@ -105,6 +106,8 @@ mod coordinator;
 mod cycle;
 #[cfg(not(loom))]
 mod dead;
+#[cfg(not(loom))]
+mod ephemeron;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
@@ -191,6 +194,7 @@ pub use crate::{
     cleanup::Cleanup,
     collector::Collector,
     config::Config,
+    ephemeron::Ephemeron,
     error::{AllocError, CollectError},
     field::Field,
     gcbox::GcBox,

@@ -43,6 +43,10 @@ pub(crate) enum Mutant {
     NoStacks,
     /// With foreign stacks: the stack of a mutator that is blocked is not read.
     NoParked,
+    /// Values of ephemerons are not marked.
+    NoValues,
+    /// They are looked for once, not again after marking has reached further.
+    ValuesOnce,
     /// A context keeps its block for tiny objects over an order.
     TinyKept,
 }

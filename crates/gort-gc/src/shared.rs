@@ -17,6 +17,7 @@ use crate::config::{Config, Rules};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dead::DeadQueue;
+use crate::ephemeron::Ephemerons;
 use crate::error::{AllocError, CollectError};
 use crate::grey::GreyQueue;
 use crate::handshake::{Mode, Order, Published, Seen};
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) roots: RootTable,
     pub(crate) weak: WeakTable,
     pub(crate) cleanups: Arc<Cleanups>,
+    pub(crate) ephemerons: Ephemerons,
     pub(crate) stacks: Stacks,
     pub(crate) pacer: Pacer,
     pub(crate) coordinator: Coordinator,
@@ -133,6 +135,7 @@ impl Shared {
             roots: RootTable::new(config.root_places),
             weak: WeakTable::new(),
             cleanups: Cleanups::new(config.host.clone()),
+            ephemerons: Ephemerons::new(),
             stacks: Stacks::new(),
             pacer: Pacer::new(
                 config.gc_percent,

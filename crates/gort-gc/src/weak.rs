@@ -36,7 +36,7 @@ use crate::atomic::{AtomicPtr, AtomicU8, Ordering};
 use crate::shared::Shared;
 use crate::{Gc, Mutator, Root, Trace};
 
-static WEAK: Rank = Rank { layer: layer::GC, n: 5, name: "gc.weak" };
+pub(crate) static WEAK: Rank = Rank { layer: layer::GC, n: 5, name: "gc.weak" };
 
 /// Parts of the table, each with a lock of its own.
 const SHARDS: usize = 16;

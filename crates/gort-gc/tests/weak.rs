@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use gort_gc::{Collector, Config, Field, GcMap, Root, RootCell, Trace, Weak};
+use gort_gc::{Collector, Config, Ephemeron, Field, GcMap, Root, RootCell, Trace, Weak};
 
 #[derive(Trace)]
 struct Node {
@@ -360,4 +360,32 @@ fn canonical_values() {
     mu.collect();
     assert!(weak.get(&mu).is_none());
     assert!(intern(&mu, "x").downgrade(&mu) != weak);
+}
+
+/// A value that names its own key, and a chain of ephemerons, each the key of the next: both go with their first key, and not
+/// before.
+#[test]
+fn ephemerons_hold_values_by_their_keys() {
+    let collector = collector();
+    let mut mu = collector.pin();
+    let key = Root::new(&mu, mu.alloc(NodeInit { key: 0, next: None }));
+    let mut links = Vec::new();
+    let mut last = key.get(&mu);
+    for i in 1..50 {
+        let value = mu.alloc(NodeInit { key: i, next: Some(last) });
+        links.push(Ephemeron::new(&mu, last, value));
+        last = value;
+    }
+    for _ in 0..3 {
+        mu.collect();
+        let values = links.iter().map(|link| link.get(&mu).expect("the key is alive"));
+        assert!(values.enumerate().all(|(i, value)| value.key == i + 1));
+    }
+    let cut = links.remove(20);
+    drop(cut);
+    mu.collect();
+    assert_eq!(links.iter().filter(|link| link.get(&mu).is_some()).count(), 20);
+    drop(key);
+    mu.collect();
+    assert!(links.iter().all(|link| link.get(&mu).is_none() && link.key(&mu).is_none()));
 }

@@ -21,7 +21,8 @@ use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
 use crate::shared::Shared;
 use crate::{
-    Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, Weak, assist, foreign,
+    Collector, Config, Ephemeron, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, Weak, assist,
+    foreign,
 };
 
 const GUARDS: usize = 3;
@@ -67,6 +68,8 @@ pub(super) struct Sim<const N: usize> {
     guards: [Guard<N>; GUARDS],
     roots: Vec<(Root<Obj<N>>, usize)>,
     weak: Vec<(Weak<Obj<N>>, usize)>,
+    /// Ephemerons with their keys and values.
+    values: Vec<(Ephemeron<Obj<N>, Obj<N>>, usize, usize)>,
     /// Objects whose cleanup ran.
     cleaned: Arc<Mutex<Vec<usize>>>,
     ops: std::vec::IntoIter<Op>,
@@ -96,6 +99,7 @@ impl<const N: usize> Sim<N> {
             guards,
             roots: Vec::new(),
             weak: Vec::new(),
+            values: Vec::new(),
             cleaned: Arc::default(),
             ops: ops.into_iter(),
             burst,
@@ -138,6 +142,7 @@ impl<const N: usize> Sim<N> {
         assert!(!self.cleaned.lock().unwrap().iter().any(|id| alive.contains(id)));
         assert_eq!(self.collector.stats().glue_panics, 0);
         self.roots.clear();
+        self.values.clear();
         self.guards.iter_mut().for_each(|guard| guard.foreign = None);
         // SAFETY: dropped once, here; after a failure it is leaked, because its heap may be broken.
         unsafe { ManuallyDrop::drop(&mut self.collector) };
@@ -158,10 +163,15 @@ impl<const N: usize> Sim<N> {
         let handles = self.guards.iter().flat_map(|g| g.handles.iter().map(|h| h.1));
         let mut grey: Vec<usize> = self.roots.iter().map(|r| r.1).chain(handles).collect();
         let mut seen: HashSet<usize> = grey.iter().copied().collect();
-        while let Some(id) = grey.pop() {
-            grey.extend(self.shadow[id].iter().flatten().filter(|&&to| seen.insert(to)));
+        loop {
+            while let Some(id) = grey.pop() {
+                grey.extend(self.shadow[id].iter().flatten().filter(|&&to| seen.insert(to)));
+            }
+            let named = self.values.iter().find(|v| seen.contains(&v.1) && !seen.contains(&v.2));
+            let Some(&(_, _, value)) = named else { return seen };
+            seen.insert(value);
+            grey.push(value);
         }
-        seen
     }
 
     fn perform(&mut self) {
@@ -205,6 +215,7 @@ impl<const N: usize> Sim<N> {
             }
             13 => self.root_to_handle(g, b),
             14 => self.drop_or_change_root(g, to, c, what & 16 != 0),
+            _ if what & 16 != 0 && what & 128 != 0 => self.value_step(g, to, b, c),
             _ if what & 16 != 0 => {
                 assist::scan(self.guards[g].guard().unwrap(), assist::ASSIST);
             }
@@ -292,6 +303,26 @@ impl<const N: usize> Sim<N> {
                         assert!(!self.reachable().contains(&id), "a weak name of {id} gave nothing")
                     }
                 }
+            }
+        }
+    }
+
+    /// Makes an ephemeron, drops one, or asks one for its value.
+    fn value_step(&mut self, g: usize, to: Option<Handle<N>>, b: u8, c: u8) {
+        let mu = self.guards[g].guard().unwrap();
+        match (to, self.handle(c)) {
+            (Some((key, k)), Some((value, v))) if c.is_multiple_of(2) => {
+                self.values.push((Ephemeron::new(mu, key, value), k, v));
+            }
+            _ if c < 40 && !self.values.is_empty() => {
+                drop_value(self.values.swap_remove(b as usize % self.values.len()));
+            }
+            _ => {
+                let Some((value, k, v)) = pick(&self.values, b) else { return };
+                let (got, k, v) = (value.get(mu).map(forget_lifetime), *k, *v);
+                let Some(object) = got else { return assert!(!self.reachable().contains(&k)) };
+                assert!(!self.dead.lock().unwrap()[v], "an ephemeron gave dead object {v}");
+                self.guards[g].handles.push((object, v));
             }
         }
     }
@@ -436,6 +467,8 @@ mutants! {
     catches_born_white BornWhite;
     catches_no_round NoRound;
     catches_follow_round FollowRound;
+    catches_no_values NoValues;
+    catches_values_once ValuesOnce;
     catches_no_gate NoGate;
     catches_no_clear NoClear;
 }
