@@ -64,8 +64,6 @@ pub(crate) struct P {
     tick: AtomicU32,
     /// What the holder looks at before it takes the short way.
     pub(crate) wishes: Wishes,
-    /// How many goroutines may still be taken from the run-next slot before the queue has its turn.
-    pub(crate) chain: Cell<u32>,
     /// The M that holds it, or null.
     pub(crate) m: AtomicPtr<M>,
     /// The M that has lent it while it blocks, or null (LEND-1).
@@ -86,7 +84,7 @@ pub(crate) struct P {
     pub(crate) seen: Cell<(u32, u64)>,
 }
 
-// SAFETY: P-OWN — `own` and `chain` are the holder's, `seen` is sysmon's; the rest is atomic or locked.
+// SAFETY: P-OWN — `own` is the holder's, `seen` is sysmon's; the rest is atomic or locked.
 unsafe impl Sync for P {}
 // SAFETY: P-OWN — nothing in it belongs to a thread.
 unsafe impl Send for P {}
@@ -104,7 +102,6 @@ impl P {
             runnext: AtomicPtr::new(null_mut()),
             tick: AtomicU32::new(0),
             wishes: Wishes::default(),
-            chain: Cell::new(0),
             m: AtomicPtr::new(null_mut()),
             lender: AtomicPtr::new(null_mut()),
             runq: RunQueue::new(),

@@ -13,9 +13,6 @@ use crate::schedule::{ENOUGH, INJECTOR_TURN};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
-/// Goroutines that are taken from the run-next slot one after another.
-const CHAIN: u32 = 16;
-
 /// Whether timers are to be run now: while many goroutines wait, theirs would only wait as well.
 #[inline]
 pub(crate) fn timers_wanted(p: &P) -> bool {
@@ -72,23 +69,16 @@ fn is_injectors_turn(m: &M, p: &P) -> bool {
 
 #[inline]
 fn pick_normal(m: &M, p: &P) -> *mut G {
-    // Two that wake each other do not keep the queue waiting: it has its turn after a while.
-    let chain = p.chain.get();
-    if chain != 0 {
-        let next = take_runnext(m, p);
-        if !next.is_null() {
-            p.chain.set(chain - 1);
-            return next;
-        }
+    let next = take_runnext(m, p);
+    if !next.is_null() {
+        return next;
     }
-    p.chain.set(CHAIN);
     // g0 begins the slice that the turn belongs to.
     if is_injectors_turn(m, p) {
         return null_mut();
     }
     p.begin_slice();
-    let next = pick_queued(m, p);
-    if next.is_null() { take_runnext(m, p) } else { next }
+    pick_queued(m, p)
 }
 
 /// Takes what is to run next, if this thread may run it.
