@@ -192,3 +192,27 @@ fn a_lock_of_stdout_held_over_parks() {
         }
     }
 }
+
+/// STACK-10: a debugger walks a goroutine's stack to its oldest frame, and that of a thread that runs one as well.
+#[test]
+fn a_debugger_walks_over_a_switch() {
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off"]);
+    gdb.args(["-ex", "break threads::the_probe", "-ex", "run", "-ex", "backtrace"]);
+    gdb.arg("--args").arg(program()).arg("probe").env("GOMAXPROCS", "2");
+    let out = match gdb.output() {
+        Ok(out) => ended(out),
+        Err(e) => return eprintln!("not shown: gdb is not there: {e}"),
+    };
+    if !out.1.contains("hit Breakpoint 1") {
+        return eprintln!("not shown: gdb cannot trace here: {}", out.2);
+    }
+    let frames: Vec<&str> = out.1.lines().filter(|l| l.starts_with('#')).collect();
+    let at = |name: &str| frames.iter().position(|f| f.contains(name));
+    let places = [at("the_probe"), at("caller_of_the_probe"), at("gort_stack_start")];
+    assert!(places.is_sorted() && places[0] == Some(0), "{frames:#?}");
+    assert_eq!(places[2], Some(frames.len() - 1), "the oldest frame ends the walk: {frames:#?}");
+    for trouble in ["corrupt stack", "inner to this frame", "Cannot access memory"] {
+        assert!(!out.1.contains(trouble) && !out.2.contains(trouble), "{} {}", out.1, out.2);
+    }
+}

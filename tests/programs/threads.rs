@@ -92,6 +92,7 @@ fn main() {
         }
         "procs" => println!("{} {}", runtime::num_cpu(), runtime::procs()),
         "stdout" => stdout(),
+        "probe" => go(caller_of_the_probe).join().expect("no panic"),
         other => panic!("no mode {other:?}"),
     }
 }
@@ -116,4 +117,17 @@ fn stdout() {
         .collect();
     all.into_iter().for_each(|g| g.join().expect("no panic"));
     println!("done");
+}
+
+/// A debugger stops here, on a goroutine that was resumed.
+#[inline(never)]
+fn the_probe(n: u64) {
+    std::hint::black_box(n);
+}
+
+#[inline(never)]
+fn caller_of_the_probe() {
+    thread::sleep(Duration::from_millis(1));
+    the_probe(7);
+    std::hint::black_box(());
 }
