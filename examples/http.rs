@@ -4,10 +4,20 @@
 //! cargo run --release --example http -- 127.0.0.1:8080
 //! curl http://127.0.0.1:8080/stats
 //! ```
+//! An interrupt (SIGINT or SIGTERM) ends it in order: nobody is let in any more, kept connections without a
+//! request are closed, requests under way are answered. What is not done after 5 s (or the seconds given
+//! as the second argument) is given up. Signals come as bytes through a socket, which stands in the same
+//! `select!` as the listener.
+//!
 //! It answers GET and HEAD on `/` and `/stats`, keeps connections, takes requests that come in pieces or
 //! several at once, and gives up on a client that is silent for too long.
 
+use gort::channel::{Sender, bounded};
+use gort::context::Context;
 use gort::net::{TcpListener, TcpStream};
+use gort::os::unix::net::UnixStream;
+use gort::select;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,12 +25,15 @@ use std::time::Duration;
 /// A head may be so long.
 const LONGEST: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long open work may take at the end.
+const GRACE: Duration = Duration::from_secs(5);
 
 // SAFETY: no goroutine here parks while it holds anything that is tied to its thread.
 #[gort::main(unsafe(migrate))]
 fn main() -> ExitCode {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    match serve(&addr) {
+    let grace = std::env::args().nth(2).and_then(|s| s.parse().ok()).map(Duration::from_secs);
+    match serve(&addr, grace.unwrap_or(GRACE)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("http: {addr}: {e}");
@@ -29,16 +42,58 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(addr: &str) -> io::Result<()> {
+/// A byte for each signal that asks for the end.
+fn interrupts() -> io::Result<UnixStream> {
+    let (here, there) = std::os::unix::net::UnixStream::pair()?;
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::low_level::pipe::register(signal, there.try_clone()?)?;
+    }
+    Ok(here.into())
+}
+
+fn serve(addr: &str, grace: Duration) -> io::Result<()> {
     let listener = TcpListener::bind(addr)?;
+    let interrupts = interrupts()?;
     println!("listening {}", listener.local_addr()?);
+    let (open, end) = Context::background().with_cancel();
+    // Each connection has a sender; that all are gone is what the receiver hears.
+    let (alive, all_done) = bounded(0);
+    // A client may be gone again before it is let in.
+    listener.set_nonblocking(true)?;
+    loop {
+        select! {
+            recv(all_done) -> _ => unreachable!("nobody sends"),
+            readable(interrupts) -> _ => break,
+            readable(listener) -> _ => accept(&listener, &open, &alive),
+        }
+    }
+    // From here on connections are refused.
+    drop(listener);
+    drop(alive);
+    end.cancel();
+    select! {
+        recv(all_done) -> _ => Ok(()),
+        default(grace) => Err(io::Error::new(io::ErrorKind::TimedOut, "gave up on open connections")),
+    }
+}
+
+/// Lets in whoever is there.
+fn accept(listener: &TcpListener, open: &Context, alive: &Sender<()>) {
     loop {
         match listener.accept() {
-            Ok((stream, _)) => _ = gort::go(move || connection(stream)),
+            Ok((stream, _)) => {
+                let (open, alive) = (open.clone(), alive.clone());
+                gort::go(move || {
+                    // How a connection ends is its client's affair.
+                    let _ = connection(stream, &open);
+                    drop(alive);
+                });
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
             // Out of descriptors, or a client that is gone already: the others still come.
             Err(e) => {
                 eprintln!("http: accept: {e}");
-                gort::thread::sleep(Duration::from_millis(10));
+                return gort::thread::sleep(Duration::from_millis(10));
             }
         }
     }
@@ -56,12 +111,12 @@ struct Request {
 }
 
 /// All requests of one connection, one after another.
-fn connection(mut stream: TcpStream) -> io::Result<()> {
+fn connection(mut stream: TcpStream, open: &Context) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut buffer = Vec::new();
     loop {
-        let request = match next_request(&mut stream, &mut buffer) {
+        let request = match next_request(&mut stream, &mut buffer, open) {
             Ok(Some(request)) => request,
             Ok(None) => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::InvalidData => {
@@ -71,8 +126,9 @@ fn connection(mut stream: TcpStream) -> io::Result<()> {
         };
         skip(&mut stream, &mut buffer, request.head + request.body)?;
         let (status, text) = answer(&request);
-        respond(&mut stream, status, &text, !request.without_body, request.keeps)?;
-        if !request.keeps {
+        let keeps = request.keeps && open.err().is_none();
+        respond(&mut stream, status, &text, !request.without_body, keeps)?;
+        if !keeps {
             return Ok(());
         }
     }
@@ -87,8 +143,13 @@ fn answer(request: &Request) -> (&'static str, String) {
     }
 }
 
-/// Reads until a whole head is there; `None` at the end of the connection.
-fn next_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<Request>> {
+/// Reads until a whole head is there; `None` at the end of the connection, or of the server while no
+/// request is under way.
+fn next_request(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+    open: &Context,
+) -> io::Result<Option<Request>> {
     let mut chunk = [0; 4096];
     loop {
         if !buffer.is_empty()
@@ -98,6 +159,13 @@ fn next_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Opti
         }
         if buffer.len() > LONGEST {
             return Err(invalid("the head is too long"));
+        }
+        if buffer.is_empty() {
+            select! {
+                readable(stream) -> ready => ready?,
+                recv(open.done()) -> _ => return Ok(None),
+                default(PATIENCE) => return Ok(None),
+            }
         }
         match stream.read(&mut chunk)? {
             0 if buffer.is_empty() => return Ok(None),

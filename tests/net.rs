@@ -34,6 +34,19 @@ impl Server {
         stream
     }
 
+    fn interrupt(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([signal, &pid]).status().expect("kill");
+        assert!(status.success());
+    }
+
+    /// Waits until it ends by itself: its status, and what it said.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        (self.child.wait().expect("wait").code(), said)
+    }
+
     /// It still runs, and has not complained.
     fn end(mut self) {
         assert_eq!(self.child.try_wait().expect("its status"), None, "it runs");
@@ -111,4 +124,85 @@ fn http() {
         drop(silent);
         server.end();
     }
+}
+
+/// BOOT-16: under load, an interrupt cuts no request off; who is silent is sent away, who comes later is
+/// refused.
+#[test]
+fn http_ends_in_order() {
+    for (procs, signal) in [("1", "-INT"), ("2", "-TERM")] {
+        let server = Server::start("http", &["127.0.0.1:0"], procs);
+        let mut silent = server.connect();
+        let mut under_way = server.connect();
+        under_way.write_all(b"GET / HT").expect("write");
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                let mut stream = server.connect();
+                std::thread::spawn(move || {
+                    let mut answers = 0;
+                    loop {
+                        // Between two requests the connection may be closed, in the midst of one not.
+                        if stream.write_all(b"HEAD / HTTP/1.1\r\n\r\n").is_err() {
+                            return answers;
+                        }
+                        let (mut head, mut byte) = (Vec::new(), [0]);
+                        while !head.ends_with(b"\r\n\r\n") {
+                            match stream.read(&mut byte) {
+                                Ok(1) => head.push(byte[0]),
+                                _ => {
+                                    assert!(head.is_empty(), "an answer was cut off");
+                                    return answers;
+                                }
+                            }
+                        }
+                        assert!(head.starts_with(b"HTTP/1.1 200 OK"));
+                        answers += 1;
+                    }
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(50));
+        server.interrupt(signal);
+        assert_eq!(silent.read(&mut [0]).expect("its end"), 0);
+        let answers: Vec<i32> = clients.into_iter().map(|c| c.join().expect("a client")).collect();
+        assert!(answers.iter().all(|&n| n > 0), "{answers:?}");
+        assert!(TcpStream::connect(&server.addr).is_err(), "nobody is let in any more");
+        under_way.write_all(b"TP/1.1\r\n\r\n").expect("write");
+        let mut answer = String::new();
+        under_way.read_to_string(&mut answer).expect("read");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("Connection: close"), "{answer}");
+        assert_eq!(server.ended(), (Some(0), String::new()));
+    }
+}
+
+/// BOOT-16: who does not come to an end is given up.
+#[test]
+fn http_gives_up_in_time() {
+    let server = Server::start("http", &["127.0.0.1:0", "1"], "1");
+    let mut stuck = server.connect();
+    stuck.write_all(b"GET / HT").expect("write");
+    std::thread::sleep(Duration::from_millis(20));
+    server.interrupt("-INT");
+    let (code, said) = server.ended();
+    assert_eq!(code, Some(1));
+    assert!(said.ends_with("gave up on open connections\n"), "{said}");
+}
+
+/// Bodies that are larger than all buffers on the way, on a connection that is kept.
+#[test]
+fn http_takes_large_bodies() {
+    let server = Server::start("http", &["127.0.0.1:0"], "2");
+    let mut stream = server.connect();
+    let body = vec![b'x'; 3 << 20];
+    for _ in 0..2 {
+        write!(stream, "POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len()).expect("write");
+        stream.write_all(&body).expect("write");
+    }
+    stream.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").expect("write");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    assert_eq!(answer.matches("HTTP/1.1 405 ").count(), 2, "{answer}");
+    assert_eq!(answer.matches("hello").count(), 1, "{answer}");
+    server.end();
 }
