@@ -214,10 +214,9 @@ impl Base {
     unsafe fn tell_some(&self, wakes: &WakeList) -> bool {
         let mut left = CROWD;
         for queue in [&self.recvq, &self.sendq] {
-            // SAFETY: CHAN-LOCK is the caller's promise.
-            while left != 0
-                && let Some(w) = unsafe { next(queue, wakes) }
-            {
+            while left != 0 {
+                // SAFETY: CHAN-LOCK is the caller's promise.
+                let Some(w) = (unsafe { next(queue, wakes) }) else { break };
                 // SAFETY: WAIT-3 — we have claimed it.
                 unsafe { served(w, Outcome::Closed, wakes) };
                 left -= 1;
