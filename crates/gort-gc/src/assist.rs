@@ -50,7 +50,7 @@ pub(crate) fn account(mu: &Mutator) {
         Verdict::Trigger => begin(s),
         Verdict::OverGoal(over) => {
             begin(s);
-            if over > s.pacer.goal() / 8 && scanned < ASSIST {
+            if over > slack(s, 8) && scanned < ASSIST {
                 // Nothing to scan just now: the debt is due at the next safepoint. A value of
                 // `expected` that no order has makes it take the slow path.
                 ctx.debt.set(ctx.debt.get().saturating_add(fresh as usize));
@@ -107,6 +107,11 @@ pub(crate) fn pay(mu: &mut Mutator) {
     });
 }
 
+/// What the heap may have beyond its goal before somebody waits: a part of the goal, or nothing under a memory limit.
+fn slack(s: &Shared, part: u64) -> u64 {
+    if s.pacer.limit().is_some() { 0 } else { s.pacer.goal() / part }
+}
+
 /// How long a task that has allocated beyond the goal should wait.
 fn due(s: &Shared) -> Duration {
     let (live, goal) = (s.pacer.live(), s.pacer.goal());
@@ -115,7 +120,7 @@ fn due(s: &Shared) -> Duration {
         // A collector that has had its share asks for nothing more.
         _ if s.pacer.is_limiting() => Duration::ZERO,
         true if over > goal => PAY * 10,
-        true if over > goal / 4 => PAY,
+        true if over > slack(s, 4) => PAY,
         _ => Duration::ZERO,
     }
 }

@@ -65,27 +65,21 @@ impl<T: Trace> Field<T> {
     /// `Box` can only be null.
     #[inline(always)]
     pub fn store(&self, mu: &Mutator, value: Option<Gc<'_, T>>) {
-        let (new, quiet) = self.look(mu, value);
-        if quiet {
-            // ORDER: Release ⇒ `load`, and the marker's load: the object's words, its map and its mark.
-            self.word.store(new, Ordering::Release);
-        } else {
-            self.store_shading(mu, new);
+        let (new, quiet) = self.admit(mu, value);
+        if !quiet && mu.shades_old() {
+            return self.exchange(mu, new);
         }
+        // ORDER: Release ⇒ `load`, and the marker's load: the object's words, its map and its mark.
+        self.word.store(new, Ordering::Release);
     }
 
+    /// A store that shades what it replaces. An exchange: two stores at once must not both shade what was there before the
+    /// first.
     #[cold]
     #[inline(never)]
-    fn store_shading(&self, mu: &Mutator, new: *mut T) {
-        mu.barrier(ptr::from_ref(self).addr(), NonNull::new(new.cast()), any::type_name::<T>);
-        if mu.shades_old() {
-            // An exchange: two stores at once must not both shade what was there before the first.
-            // ORDER: AcqRel — Release as in `store`, Acquire as in `load`.
-            mu.shade_old(self.word.swap(new, Ordering::AcqRel).cast());
-        } else {
-            // ORDER: Release — as in `store`.
-            self.word.store(new, Ordering::Release);
-        }
+    fn exchange(&self, mu: &Mutator, new: *mut T) {
+        // ORDER: AcqRel — Release as in `store`, Acquire as in `load`.
+        mu.shade_old(self.word.swap(new, Ordering::AcqRel).cast());
     }
 
     /// Makes the field name `value` and returns what it named.
@@ -138,23 +132,16 @@ impl<T: Trace> Field<T> {
         was.map(handle).map_err(handle)
     }
 
-    /// The new word, and whether it may be written just so: both addresses are the collector's, and the barrier is off.
-    #[inline(always)]
-    fn look(&self, mu: &Mutator, value: Option<Gc<'_, T>>) -> (*mut T, bool) {
-        let new = raw(value);
-        let field = ptr::from_ref(self).addr();
-        let other = if new.is_null() { field } else { new.addr() };
-        (new, mu.range().quiet(field, other))
-    }
-
     /// What must happen before a new value is written: both addresses are checked, and while the barrier is
     /// on the value is shaded (before the write, whether or not it succeeds: GC-BARRIER). `false`: what is replaced may
     /// have to be shaded afterwards.
     #[inline(always)]
     fn admit(&self, mu: &Mutator, value: Option<Gc<'_, T>>) -> (*mut T, bool) {
-        let (new, quiet) = self.look(mu, value);
+        let new = raw(value);
+        let field = ptr::from_ref(self).addr();
+        let other = if new.is_null() { field } else { new.addr() };
+        let quiet = mu.range().quiet(field, other);
         if !quiet {
-            let field = ptr::from_ref(self).addr();
             mu.barrier(field, NonNull::new(new.cast()), any::type_name::<T>);
         }
         (new, quiet)

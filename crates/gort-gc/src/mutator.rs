@@ -281,6 +281,7 @@ impl Mutator {
     }
 
     /// Whether what a store replaces is shaded: in cycles with foreign stacks.
+    #[inline(always)]
     pub(crate) fn shades_old(&self) -> bool {
         self.ctx().order.get().mode().shades_old()
     }
