@@ -32,6 +32,7 @@
 
 mod cache_depth;
 mod giving_back;
+mod idle_connections;
 mod map;
 mod pauses;
 mod percent;
@@ -54,6 +55,7 @@ const EXPERIMENTS: &[(&str, Experiment)] = &[
     ("trigger", trigger::run),
     ("pauses", pauses::run),
     ("giving_back", giving_back::run),
+    ("idle_connections", idle_connections::run),
     ("percent", percent::run),
     ("map", map::run),
 ];

@@ -110,6 +110,14 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         y: linear("MiB resident"),
     },
     Experiment {
+        name: "idle_connections",
+        row: "SYNC-9",
+        about: "resident memory of connections that nobody uses, with their goroutines",
+        settings: &[Setting::new(1, ""), Setting::new(2, "")],
+        x: linear("connections"),
+        y: linear("bytes resident for each"),
+    },
+    Experiment {
         name: "percent",
         row: "BENCH-8",
         about: "the percent fixed at 100 and by the closed loop, on a load that varies",
