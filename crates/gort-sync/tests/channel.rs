@@ -191,6 +191,25 @@ fn closing_wakes_all_who_wait() {
     });
 }
 
+/// CHAN-4: a close that tells a crowd in parts leaves nobody behind, whoever else closes meanwhile.
+#[test]
+fn closing_wakes_a_crowd() {
+    one_processor(|world| {
+        for crowd in [63, 64, 65, 200] {
+            let (s, r) = bounded::<u64>(0);
+            let receivers: Vec<_> = (0..crowd)
+                .map(|_| {
+                    let r = r.clone();
+                    world.go(move || r.recv())
+                })
+                .collect();
+            pause();
+            assert!(s.close() && !s.close(), "newly, once");
+            assert!(receivers.into_iter().all(|receiver| receiver.join() == Err(RecvError)));
+        }
+    });
+}
+
 #[test]
 fn waiting_senders_are_served_in_order() {
     one_processor(|world| {
