@@ -220,9 +220,13 @@ fn find(m: &M) -> Option<*mut G> {
         }
         if !m.exclusive.get().is_null() {
             // It yielded: others have the P first, and the thread stands in line for the next.
-            if !(m.ceded.replace(false) && s.is_wanted(p))
-                && let Some(g) = own_goroutine(m)
-            {
+            let yields = m.ceded.replace(false) && s.is_wanted(p);
+            match if yields { crate::sleep::change_places(m, p) } else { None } {
+                Some(true) => continue,
+                Some(false) => return None,
+                None => {}
+            }
+            if !yields && let Some(g) = own_goroutine(m) {
                 return Some(g);
             }
             give_up(m, s, p);

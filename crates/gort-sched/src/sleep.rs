@@ -107,6 +107,30 @@ pub(crate) fn until_processor(m: &M) -> bool {
     sleep(m, s, suspicious)
 }
 
+/// This thread joins the line for a P and gives its own to the one in front, in one step. `None`: nobody stands there;
+/// `Some(false)`: the thread ends.
+///
+/// In two steps the other one, once roused, could yield to an empty line, for as long as the kernel keeps this thread from
+/// joining it.
+pub(crate) fn change_places(m: &M, p: &P) -> Option<bool> {
+    let s = m.scheduler();
+    m.stop_spinning();
+    {
+        let mut idle = s.idle.lock();
+        if idle.waiters.is_empty() || s.life() == EXITING || s.retires(p) {
+            return None;
+        }
+        p.set_holder(null_mut());
+        m.p.set(null());
+        // ORDER: Relaxed — the lock orders it: it stands in line, so no mail need wake it.
+        m.parked.store(true, Relaxed);
+        idle.waiters.push_back(m);
+        idle.sleeping += 1;
+        s.give_to_waiter(&mut idle, p);
+    }
+    Some(sleep(m, s, false))
+}
+
 /// The last thread that fell asleep looks for a deadlock again this often, twice as late each time:
 /// at the first look a thread may just have been starting or ending.
 const LOOKS: u32 = 6;
