@@ -128,6 +128,7 @@ pub use hooks::Hooks;
 pub use join::JoinHandle;
 pub use nodes::Nodes;
 pub use parker::Parker;
+pub use procs::processor;
 pub use scheduler::{Config, Migrate, SchedError, Scheduler, Stats};
 pub use sharded::Sharded;
 pub use spawn::{go, set_default};

@@ -109,6 +109,15 @@ impl Drop for Ps {
     }
 }
 
+/// The number of the processor on which the calling goroutine runs, below that of [`Scheduler::procs`]; after
+/// the call it may run on another one. `None` on a thread that is no goroutine.
+#[inline]
+pub fn processor() -> Option<u32> {
+    // SAFETY: M-OWN — a non-null word is this thread's M, and the cell is its own. SCHED-MEM — Ps live as long as the
+    // scheduler, whoever has them.
+    unsafe { crate::m::M::current().as_ref().and_then(|m| m.p.get().as_ref()) }.map(|p| p.id)
+}
+
 impl Scheduler {
     /// Processors.
     #[inline]

@@ -6,7 +6,6 @@
 //! right, because a processor can be taken from a goroutine in the middle, which goes on beside its
 //! successor: that one then finds the shard claimed and takes another (SHARD-1).
 
-use crate::m::M;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr::null_mut;
@@ -225,13 +224,7 @@ impl<T> Drop for Sharded<T> {
 /// The processor at hand; on a plain thread something of the thread's own. Only a hint.
 #[inline]
 fn hint() -> usize {
-    // SAFETY: M-OWN — a non-null word is this thread's M, and the cell is its own. SCHED-MEM — Ps live as
-    // long as the scheduler, whoever has them.
-    let p = unsafe { M::current().as_ref().and_then(|m| m.p.get().as_ref()) };
-    match p {
-        Some(p) => p.id as usize,
-        None => by_stack(),
-    }
+    crate::procs::processor().map_or_else(by_stack, |id| id as usize)
 }
 
 #[cold]

@@ -73,11 +73,14 @@ impl Condvar {
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
-    pub fn wait_while<'a, T: ?Sized>(
+    pub fn wait_while<'a, T: ?Sized, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
-        mut condition: impl FnMut(&mut T) -> bool,
-    ) -> LockResult<MutexGuard<'a, T>> {
+        mut condition: F,
+    ) -> LockResult<MutexGuard<'a, T>>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
         while condition(&mut *guard) {
             guard = self.wait(guard)?;
         }
@@ -101,16 +104,38 @@ impl Condvar {
         }
     }
 
+    /// Waits for a notification, for at most `ms` milliseconds; says whether it came.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    #[deprecated(note = "replaced by `wait_timeout`, in std too")]
+    pub fn wait_timeout_ms<'a, T: ?Sized>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        ms: u32,
+    ) -> LockResult<(MutexGuard<'a, T>, bool)> {
+        match self.wait_timeout(guard, Duration::from_millis(u64::from(ms))) {
+            Ok((guard, result)) => Ok((guard, !result.timed_out())),
+            Err(poison) => {
+                let (guard, result) = poison.into_inner();
+                Err(PoisonError::new((guard, !result.timed_out())))
+            }
+        }
+    }
+
     /// Waits as long as `condition` holds, for at most `limit`.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
-    pub fn wait_timeout_while<'a, T: ?Sized>(
+    pub fn wait_timeout_while<'a, T: ?Sized, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
         limit: Duration,
-        mut condition: impl FnMut(&mut T) -> bool,
-    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        mut condition: F,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
         let start = clock::now();
         loop {
             if !condition(&mut *guard) {

@@ -1,6 +1,6 @@
 //! What goroutines use to talk and to wait for each other: channels, `select!`, [`Mutex`], [`RwLock`],
-//! [`Condvar`], [`Barrier`], [`WaitGroup`], [`Semaphore`], [`sleep`], [`Timer`],
-//! [`context`]; and a [`Map`] that many read.
+//! [`Condvar`], [`Barrier`], [`WaitGroup`], [`Semaphore`], [`sleep`], [`Timer`], [`after_func`],
+//! [`context`]; a [`Map`] that many read, and a [`Pool`] of what is dear to make.
 //!
 //! Channels have the interface of crossbeam-channel 0.5, locks that of `std::sync`. Whoever has
 //! to wait parks: a goroutine gives its processor to another, a plain thread sleeps. One channel
@@ -56,24 +56,27 @@
 //! - MAP-4 A map's root, once it has one, stays until the map is dropped.
 //!
 //! # Locks
-//! Each object has one `RawLock` around its queue, of layer `SYNC`; a map has one for each stripe. Under it nobody waits, wakes
+//! Each object has one `RawLock` around its queue, of layer `SYNC`; a map has one for each stripe, a pool
+//! one for each shelf. Under it nobody waits, wakes
 //! or runs the user's code. A select takes several channels' locks, in the order of their
 //! addresses.
 //!
 //! # Read in this order
 //! `waiter` → `chan/base` → `chan/steps` → `chan/ops` → `select/engine` → `select/operation` →
-//! `raw_mutex` → `raw_rwlock` → `poison` → `chan/clockwork` → `chan/until` → [`context`] → `map` (`map/node` → `map/pin` → `map/root`) → the rest
+//! `raw_mutex` → `raw_rwlock` → `poison` → `chan/clockwork` → `chan/until` → [`context`] → `func_timer` → [`pool`] → `map` (`map/node` → `map/pin` → `map/root`) → the rest
 
 mod barrier;
 mod chan;
 mod condvar;
 pub mod context;
+mod func_timer;
 mod lazy;
 mod map;
 pub mod mpsc;
 mod mutex;
 mod once;
 mod poison;
+pub mod pool;
 mod rank;
 mod raw_mutex;
 mod raw_rwlock;
@@ -81,6 +84,7 @@ mod rwlock;
 mod select;
 mod semaphore;
 mod time;
+mod timeout;
 mod timer;
 mod waiter;
 mod waitgroup;
@@ -92,10 +96,12 @@ pub use chan::{
     TrySendError, after, at, bounded, never, tick, unbounded,
 };
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use func_timer::{FuncTimer, after_func};
 pub use lazy::LazyLock;
 pub use map::{Iter as MapIter, Map};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceLock, OnceState};
+pub use pool::{Lent, Pool};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[doc(hidden)]
 pub use select::macro_support;
@@ -103,6 +109,7 @@ pub use select::{Select, SelectedOperation};
 pub use semaphore::Semaphore;
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 pub use time::{sleep, sleep_until};
+pub use timeout::{Elapsed, timeout};
 pub use timer::{Ticker, Timer};
 pub use waitgroup::WaitGroup;
 
@@ -165,6 +172,17 @@ fn random() -> u64 {
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)
+}
+
+/// A number that threads mostly differ in.
+#[inline(never)]
+fn thread_number() -> usize {
+    static THREADS: AtomicU64 = AtomicU64::new(0);
+    std::thread_local! {
+        // ORDER: Relaxed — the numbers only have to differ.
+        static NUMBER: u64 = THREADS.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.try_with(|&n| n as usize).unwrap_or(0)
 }
 
 /// A function of its own, so that the address of the thread's word is not remembered over a park.

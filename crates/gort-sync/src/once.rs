@@ -74,13 +74,19 @@ impl Once {
     /// # Panics
     /// If the run, now or earlier, has panicked.
     #[inline]
-    pub fn call_once(&self, f: impl FnOnce()) {
+    pub fn call_once<F>(&self, f: F)
+    where
+        F: FnOnce(),
+    {
         self.call(false, |_| f());
     }
 
     /// Like [`call_once`](Self::call_once), but runs if an earlier run has panicked.
     #[inline]
-    pub fn call_once_force(&self, f: impl FnOnce(&OnceState)) {
+    pub fn call_once_force<F>(&self, f: F)
+    where
+        F: FnOnce(&OnceState),
+    {
         self.call(true, f);
     }
 
@@ -279,7 +285,10 @@ impl<T> OnceLock<T> {
     /// The value, made by `f` if the cell is empty. Others wait while one makes it; if that one
     /// panics, the next tries.
     #[inline]
-    pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
+    pub fn get_or_init<F>(&self, f: F) -> &T
+    where
+        F: FnOnce() -> T,
+    {
         self.once.call_once_force(|_| {
             let value = f();
             // SAFETY: ONCE-1 — the one run; nobody has a reference before it ends.

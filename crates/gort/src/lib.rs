@@ -72,12 +72,12 @@ pub mod channel {
     };
 }
 
-/// Locks with the interface of [`std::sync`], and Go's `WaitGroup` and `Map`.
+/// Locks with the interface of [`std::sync`], and Go's `WaitGroup`, `Map` and `Pool`.
 pub mod sync {
     pub use gort_sync::mpsc;
     pub use gort_sync::{
         Barrier, BarrierWaitResult, Condvar, LazyLock, Map, MapIter, Mutex, MutexGuard, Once,
-        OnceLock, OnceState, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
+        OnceLock, OnceState, Pool, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
         WaitTimeoutResult,
     };
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
@@ -209,10 +209,10 @@ pub mod sim {
     };
 }
 
-/// The runtime's clock.
+/// The runtime's clock, and what is done later.
 pub mod time {
+    pub use gort_sync::{Elapsed, FuncTimer, Ticker, Timer, after_func, timeout};
     /// [`std::time::Instant::now`]; inside a simulation, the virtual time.
-    pub use gort_sync::{Ticker, Timer};
     pub use gort_sys::clock::now;
 }
 

@@ -134,6 +134,19 @@ impl<T> Clockwork<T> {
         before
     }
 
+    /// Waits until the next message is there, or until the clock is set anew.
+    pub(crate) fn wait_for_change(&self) {
+        let due = self.due();
+        if due <= clock::nanos() {
+            return;
+        }
+        let until = (due != NEVER).then_some(due);
+        match self.crowd() {
+            None => nap(until),
+            Some(crowd) => self.wait_in_crowd(crowd, due, until),
+        }
+    }
+
     /// Waits until `until`, or until the clock is set to something else than `due`.
     fn wait_in_crowd(&self, crowd: &Base, due: u64, until: Option<u64>) {
         crowd.lock.acquire();

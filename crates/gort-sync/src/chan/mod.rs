@@ -87,6 +87,6 @@ pub fn tick(duration: Duration) -> Receiver<Instant> {
 }
 
 /// A receiver that never gets a message and is never disconnected.
-pub fn never<T>() -> Receiver<T> {
+pub const fn never<T>() -> Receiver<T> {
     Receiver::new(Flavor::Never)
 }

@@ -43,7 +43,7 @@ impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Receiver<T> {
     /// A receiver of that flavor; a channel has counted it.
-    pub(crate) fn new(flavor: Flavor<T>) -> Self {
+    pub(crate) const fn new(flavor: Flavor<T>) -> Self {
         Self { flavor }
     }
 
