@@ -99,6 +99,7 @@ fn stacks_that_were_deep() {
     idle.falls_asleep();
     let flat = Idle::start("nothing");
     flat.falls_asleep();
+    // What stays of each: the pages of the frames that wait, and two more below them. Untrimmed it were 11 MiB.
     let (deep, flat) = (idle.resident(), flat.resident());
-    assert!(deep < flat + 200 * 8 + 1000, "{deep} KiB resident against {flat}");
+    assert!(deep < flat + 200 * 16 + 2000, "{deep} KiB resident against {flat}");
 }
