@@ -61,6 +61,8 @@
 //!   is not forced from its policy.
 //! - SIM-2     A simulation is touched by its thread alone, outlives the time in which that serves, and
 //!   is not borrowed over a switch.
+//! - RING-1    A record of a ring is read whole or not at all, and what is not read is counted (`ring`).
+//! - STEAL-LOG A P's log is made once, by its holder, and stays until the P goes (`steal_log`).
 //! - PROCS-1   A P that was made stays; one that no longer counts is emptied by who alone has it (`procs`).
 //! - PRIO-1    A runnable goroutine of any class runs after a bounded number of choices of a thread that
 //!   may run it (`priority`).
@@ -72,7 +74,7 @@
 //! `sched.timers`. `sched.net_crowd`, `sched.net_free`: nothing is taken under them.
 //!
 //! # Read in this order
-//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `priority` → `pick` → `schedule` → `nodes` → `steal` →
+//! [`state`] → `g` → `m` → `p` → `procs` → `runq` → `injector` → `spawn` → `start` → `ready` → `priority` → `pick` → `schedule` → `nodes` → `steal` → `ring` → `steal_log` → `steals` →
 //! `word` → [`park`] → `wake` → `threads` → `sleep` → `handoff` → `blocking` → `sysmon` → `chores` → `trim` → `timer` → [`netpoll`] (`netpoll/slot` → `netpoll/poller` → `netpoll/stay` → `netpoll/interest` → `netpoll/outside`) → [`join`] → `sharded` →
 //! `deadlock` → [`shutdown`] → [`sim`]
 
@@ -100,6 +102,7 @@ mod priority;
 mod procs;
 mod ready;
 mod reason;
+mod ring;
 mod runq;
 mod schedule;
 mod scheduler;
@@ -111,6 +114,8 @@ mod spawn;
 mod start;
 pub mod state;
 mod steal;
+mod steal_log;
+mod steals;
 mod supply;
 mod sysmon;
 pub mod testing;
@@ -132,3 +137,4 @@ pub use procs::processor;
 pub use scheduler::{Config, Migrate, SchedError, Scheduler, Stats};
 pub use sharded::Sharded;
 pub use spawn::{go, set_default};
+pub use steals::{Pair, Steal, StealSum, Steals};

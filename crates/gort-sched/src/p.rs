@@ -9,6 +9,7 @@ use crate::m::M;
 use crate::nodes::Nodes;
 use crate::priority::Wishes;
 use crate::runq::RunQueue;
+use crate::steal_log::LogCell;
 use crate::timer::Timers;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
@@ -72,6 +73,7 @@ pub(crate) struct P {
     own: UnsafeCell<Own>,
     pub(crate) timers: Timers,
     pub(crate) counts: Counts,
+    pub(crate) steal_log: LogCell,
     /// What upper layers attached.
     pub(crate) slots: [AtomicPtr<()>; SLOTS],
     /// The memory node where the thread ran that took it; noted where that counts.
@@ -114,6 +116,7 @@ impl P {
             }),
             timers: Timers::new(),
             counts: Counts::default(),
+            steal_log: LogCell::new(),
             slots: [const { AtomicPtr::new(null_mut()) }; SLOTS],
             noted_node: AtomicU32::new(0),
             background: AtomicBool::new(false),

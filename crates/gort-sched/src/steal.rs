@@ -14,6 +14,7 @@ use crate::priority;
 use crate::ready::send_home;
 use crate::schedule::{from_injector, not_null};
 use crate::scheduler::Scheduler;
+use crate::steal_log::{self, Begun};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use gort_sys::clock;
@@ -60,7 +61,7 @@ pub(crate) fn steal(m: &M, s: &Scheduler, p: &P) -> Option<*mut G> {
         }
         // A processor that nobody competes for may be looked for a little longer.
         if now >= end || s.supply.look().idle() + 1 >= s.procs() || s.life() != 0 {
-            bump(&p.counts.failed_steals, 1);
+            steal_log::fruitless(p, end - SPIN_NS, now);
             return None;
         }
         for _ in 0..8 {
@@ -136,19 +137,22 @@ fn visit(m: &M, s: &Scheduler, p: &P, victim: &P, last: bool) -> Option<*mut G> 
             return Some(g);
         }
     }
-    if may_take_from_queue(m, victim, last)
-        && let Some((g, n)) = victim.runq.steal_into(&p.runq)
-    {
-        bump(&p.counts.steals, 1);
-        bump(&p.counts.stolen, u64::from(n));
-        return Some(g);
+    if victim.runq.len() > 0 && may_take_from_queue(m, victim, last) {
+        let begun = Begun::new(s, p, victim);
+        let got = victim.runq.steal_into(&p.runq);
+        begun.end(got.map_or(0, |(_, n)| n));
+        if let Some((g, _)) = got {
+            return Some(g);
+        }
     }
-    if last && let Some(g) = steal_runnext(m, s, victim) {
-        bump(&p.counts.steals, 1);
-        bump(&p.counts.stolen, 1);
-        return Some(g);
+    // ORDER: Relaxed — a look; `steal_runnext` looks again.
+    if !last || victim.runnext.load(Relaxed).is_null() {
+        return None;
     }
-    None
+    let begun = Begun::new(s, p, victim);
+    let got = steal_runnext(m, s, victim);
+    begun.end(u32::from(got.is_some()));
+    got
 }
 
 /// Every number below `n` once, from a start and by a step that `draw` chooses.

@@ -4,6 +4,9 @@
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p gort-sched --test loom`
 #![cfg(loom)]
 
+#[path = "../src/ring.rs"]
+#[allow(dead_code, reason = "the models use a part of it")]
+mod ring;
 #[path = "../src/runq.rs"]
 #[allow(dead_code, reason = "the models use a part of it")]
 mod runq;

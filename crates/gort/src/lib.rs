@@ -127,7 +127,7 @@ pub mod runtime {
     pub use gort_boot::at_exit;
     pub use gort_sched::thread::goexit;
     pub use gort_sched::thread::yield_now as gosched;
-    pub use gort_sched::{Sharded, Stats};
+    pub use gort_sched::{Sharded, Stats, StealSum, Steals};
 
     use gort_sched::Scheduler;
 
@@ -173,6 +173,12 @@ pub mod runtime {
     /// Figures of the process's heap under the names of Go's `runtime.MemStats`. Stacks are not in them.
     pub fn mem_stats() -> gort_heap::MemStats {
         gort_heap::GortAlloc::mem_stats()
+    }
+
+    /// Who has stolen from whom on the caller's scheduler, as a table ([`Display`](std::fmt::Display)), a matrix, folded
+    /// stacks for a flame graph, and the last records of each processor; empty on a thread that is no goroutine.
+    pub fn steals() -> Steals {
+        Scheduler::with_current(Scheduler::steals).unwrap_or_default()
     }
 
     /// The version of gort.
