@@ -206,3 +206,40 @@ fn http_takes_large_bodies() {
     assert_eq!(answer.matches("hello").count(), 1, "{answer}");
     server.end();
 }
+
+#[test]
+fn hyper_serves_and_asks() {
+    for procs in ["1", "2"] {
+        let server = Server::start("hyper_server", &["127.0.0.1:0"], procs);
+        // By hand: two requests at once on a connection that is kept, the second in pieces, with a body.
+        let mut stream = server.connect();
+        let two = "GET / HTTP/1.1\r\nhost: here\r\n\r\nPOST /count HTTP/1.1\r\nhost: here\r\ncontent-length: 11\r\nconnection: close\r\n\r\none two ";
+        stream.write_all(two.as_bytes()).expect("written");
+        std::thread::sleep(Duration::from_millis(20));
+        stream.write_all(b"and").expect("written");
+        let mut got = String::new();
+        stream.read_to_string(&mut got).expect("answers, then the end");
+        assert!(got.starts_with("HTTP/1.1 200 OK\r\n"), "{got}");
+        assert!(got.contains("\r\n\r\nhello from a goroutine\n"), "{got}");
+        assert!(got.ends_with("\r\n\r\n3 words\n"), "{got}");
+        // A client that leaves in the middle does no harm.
+        server.connect().write_all(b"POST /count HTTP/1.1\r\ncontent-le").expect("written");
+        // By hyper's own client, several at a time.
+        let clients: Vec<_> = ["/", "/nothing", "/", "/"]
+            .map(|path| {
+                let args = ["get", &server.addr, path];
+                let mut client = Command::new(self::path("hyper_server"));
+                client.args(args).env("GOMAXPROCS", procs).stdout(Stdio::piped());
+                (path, client.spawn().expect("the example"))
+            })
+            .into();
+        for (path, client) in clients {
+            let output = client.wait_with_output().expect("its end");
+            let want =
+                if path == "/" { "200 OK\nhello from a goroutine\n" } else { "404 Not Found\n" };
+            assert_eq!(String::from_utf8_lossy(&output.stdout), want);
+            assert!(output.status.success());
+        }
+        server.end();
+    }
+}
