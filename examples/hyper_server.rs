@@ -48,6 +48,7 @@ impl Socket {
 fn not_yet<T>(result: io::Result<T>, wanted: &AtomicBool) -> Poll<io::Result<T>> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+            // ORDER: Relaxed — asked by the goroutine that polls, after it has polled.
             wanted.store(true, Relaxed);
             Poll::Pending
         }
@@ -103,16 +104,20 @@ fn drive<F: Future>(socket: &Socket, future: F) -> F::Output {
     let mut future = pin!(future);
     let Shared { stream, wants_read, wants_write } = &*socket.0;
     loop {
-        wants_read.store(false, Relaxed);
-        wants_write.store(false, Relaxed);
+        for wanted in [wants_read, wants_write] {
+            // ORDER: Relaxed — this goroutine polls, and is alone with them.
+            wanted.store(false, Relaxed);
+        }
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
         let mut select = Select::new();
         let wakes = select.recv(&woken);
+        // ORDER: Relaxed — as above.
         if wants_read.load(Relaxed) {
             select.readable(stream);
         }
+        // ORDER: Relaxed — as above.
         if wants_write.load(Relaxed) {
             select.writable(stream);
         }

@@ -38,6 +38,7 @@ mod pauses;
 mod percent;
 mod report;
 mod scaling;
+mod sharded;
 mod stealing;
 mod trigger;
 
@@ -51,6 +52,7 @@ type Experiment = fn(setting: &str) -> Result<(), Wrong>;
 const EXPERIMENTS: &[(&str, Experiment)] = &[
     ("scaling", scaling::run),
     ("cache_depth", cache_depth::run),
+    ("sharded", sharded::run),
     ("stealing", stealing::run),
     ("trigger", trigger::run),
     ("pauses", pauses::run),

@@ -69,6 +69,14 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         y: linear("million pairs per second"),
     },
     Experiment {
+        name: "sharded",
+        row: "golang/go#18802",
+        about: "additions to one atomic counter and to a value for each processor",
+        settings: &[Setting::new(1, ""), Setting::new(2, "")],
+        x: linear("processors"),
+        y: logarithmic("ns per addition"),
+    },
+    Experiment {
         name: "stealing",
         row: "BENCH-4",
         about: "bursts from one task on 2, 4 and 16 processors, and how fast a sleeper wakes",
