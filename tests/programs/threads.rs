@@ -37,7 +37,7 @@ fn main() {
             runtime::set_max_threads(3);
         }
         "enough" => {
-            runtime::set_max_threads(60);
+            runtime::set_max_threads(400);
             let all: Vec<_> = (0..40)
                 .map(|_| {
                     go(|| {
