@@ -39,6 +39,7 @@ mod percent;
 mod report;
 mod scaling;
 mod sharded;
+mod stacks;
 mod stealing;
 mod trigger;
 
@@ -60,6 +61,7 @@ const EXPERIMENTS: &[(&str, Experiment)] = &[
     ("idle_connections", idle_connections::run),
     ("percent", percent::run),
     ("map", map::run),
+    ("stacks", stacks::run),
 ];
 
 // EXPERIMENT-1 makes it sound.

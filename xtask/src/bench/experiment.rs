@@ -37,11 +37,13 @@ struct Outcome {
 /// The command.
 pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
     let (mut name, mut quick, mut html) = (None, false, None);
+    let mut svg = None;
     let mut parser = lexopt::Parser::from_args(args);
     while let Some(arg) = parser.next()? {
         match arg {
             lexopt::Arg::Long("quick") => quick = true,
             lexopt::Arg::Long("html") => html = Some(PathBuf::from(parser.value()?)),
+            lexopt::Arg::Long("svg") => svg = Some(PathBuf::from(parser.value()?)),
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => {
                 print!("{}", help());
                 return Ok(());
@@ -68,12 +70,18 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
         let file = html.clone().unwrap_or_else(|| {
             root.join("target").join("experiments").join(format!("{}.html", experiment.name))
         });
-        one(experiment, &program, quick, &file)?;
+        one(experiment, &program, quick, &file, svg.as_deref())?;
     }
     Ok(())
 }
 
-fn one(experiment: &Experiment, program: &Path, quick: bool, file: &Path) -> Result<(), Failure> {
+fn one(
+    experiment: &Experiment,
+    program: &Path,
+    quick: bool,
+    file: &Path,
+    svg: Option<&Path>,
+) -> Result<(), Failure> {
     println!("{} ({}): {}", experiment.name, experiment.row, experiment.about);
     let mut outcomes = Vec::new();
     for setting in experiment.settings {
@@ -90,6 +98,10 @@ fn one(experiment: &Experiment, program: &Path, quick: bool, file: &Path) -> Res
     };
     write().map_err(|error| Failure::File(format!("{}: {error}", file.display())))?;
     println!("drawing: {}\n", file.display());
+    if let Some(svg) = svg {
+        fs::write(svg, plot::picture(experiment, &points))
+            .map_err(|error| Failure::File(format!("{}: {error}", svg.display())))?;
+    }
     Ok(())
 }
 
@@ -179,6 +191,7 @@ Usage: cargo xtask bench experiment NAME [OPTIONS]
 Options:
   --quick      a small piece of each: whether it works
   --html FILE  where to draw (default: target/experiments/NAME.html)
+  --svg FILE   the drawing alone, too
   -h, --help   this text
 
 Experiments, and 'all':

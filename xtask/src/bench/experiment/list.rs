@@ -141,4 +141,12 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         x: logarithmic("reads for each write"),
         y: logarithmic("million operations per second"),
     },
+    Experiment {
+        name: "stacks",
+        row: "STACK-3",
+        about: "resident memory after 10,000 goroutines went 32 KiB deep, and ended or stayed parked",
+        settings: &[Setting::new(2, "ended"), Setting::new(2, "parked")],
+        x: linear("seconds"),
+        y: linear("MiB resident"),
+    },
 ];

@@ -36,10 +36,7 @@ pub(super) fn page(
     table: &str,
     machine: &str,
 ) -> String {
-    let mut series: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
-    for (name, x, y) in points {
-        series.entry(name).or_default().push((*x, *y));
-    }
+    let series = by_name(points);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -58,6 +55,40 @@ pub(super) fn page(
     drawing(&mut page, experiment, &series);
     let _ = write!(page, "<pre>{}</pre>\n</main></body></html>\n", escape(table));
     page
+}
+
+fn by_name<'a>(points: &[&'a (String, f64, f64)]) -> BTreeMap<&'a str, Vec<(f64, f64)>> {
+    let mut series: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    for (name, x, y) in points {
+        series.entry(name).or_default().push((*x, *y));
+    }
+    series
+}
+
+/// The drawing alone, as a file that other pages show.
+pub(super) fn picture(experiment: &Experiment, points: &[&(String, f64, f64)]) -> String {
+    let series = by_name(points);
+    let mut drawn = String::new();
+    drawing(&mut drawn, experiment, &series);
+    let mut head = String::from(
+        "<style>text{fill:#5c6570;font:13px sans-serif}.grid{stroke:#dedbd5}\
+         .series{fill:none;stroke-width:2;stroke-linejoin:round}</style>\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fbfaf8\"/>\n",
+    );
+    for (at, name) in series.keys().enumerate() {
+        let (x, y) = (WIDTH - 130.0, TOP + 20.0 + 20.0 * at as f64);
+        let _ = writeln!(
+            head,
+            "<rect x=\"{x}\" y=\"{}\" width=\"18\" height=\"3\" fill=\"{}\"/>\
+             <text x=\"{}\" y=\"{y}\">{}</text>",
+            y - 5.0,
+            colour(at),
+            x + 26.0,
+            escape(name)
+        );
+    }
+    let drawn = drawn.replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
+    drawn.replacen(">\n", &format!(">\n{head}"), 1)
 }
 
 fn colour(at: usize) -> &'static str {
