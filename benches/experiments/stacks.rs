@@ -40,11 +40,13 @@ pub(crate) fn run(setting: &str) -> Result<(), Wrong> {
             let deep_now = Arc::clone(&deep_now);
             gort::go(move || {
                 black_box(deep());
+                // ORDER: SeqCst — a count of the program; nothing hangs on it.
                 deep_now.fetch_add(1, SeqCst);
                 thread::park();
             })
         })
         .collect();
+    // ORDER: SeqCst — as above.
     while deep_now.load(SeqCst) < count {
         note()?;
         thread::sleep(Duration::from_millis(10));
