@@ -145,7 +145,13 @@ fn threads_on_one_graph() {
             .map(|i| {
                 scope.spawn({
                     let w = &world;
-                    move || w.thread(i, modes::steps(100_000))
+                    // Under the modes that check everything a cycle may last longer than all the steps.
+                    move || {
+                        while {
+                            w.thread(i, modes::steps(100_000));
+                            w.collector.stats().cycles < 2
+                        } {}
+                    }
                 })
             })
             .collect();
