@@ -50,8 +50,8 @@ pub(crate) fn account(mu: &Mutator) {
         Verdict::Trigger => begin(s),
         Verdict::OverGoal(over) => {
             begin(s);
-            if over > slack(s, 8) && (scanned < ASSIST || is_beyond_limit(s)) {
-                // Nothing to scan just now, or no room: the debt is due at the next safepoint. A value of
+            if over > slack(s, 8) && scanned < ASSIST {
+                // Nothing to scan just now: the debt is due at the next safepoint. A value of
                 // `expected` that no order has makes it take the slow path.
                 ctx.debt.set(ctx.debt.get().saturating_add(fresh as usize));
                 ctx.expected.set(!ctx.order.get().bits());
@@ -112,12 +112,6 @@ fn slack(s: &Shared, part: u64) -> u64 {
     if s.pacer.limit().is_some() { 0 } else { s.pacer.goal() / part }
 }
 
-/// Whether the heap has more of the system than the memory limit allows: then those who allocate wait for the cycle, or a
-/// collector that other programs keep from running would never come to its end.
-fn is_beyond_limit(s: &Shared) -> bool {
-    s.pacer.limit().is_some_and(|limit| s.heap.stats().committed > limit)
-}
-
 /// How long a task that has allocated beyond the goal should wait.
 fn due(s: &Shared) -> Duration {
     let (live, goal) = (s.pacer.live(), s.pacer.goal());
@@ -125,7 +119,6 @@ fn due(s: &Shared) -> Duration {
     match s.coordinator.is_asked() {
         // A collector that has had its share asks for nothing more.
         _ if s.pacer.is_limiting() => Duration::ZERO,
-        true if over > 0 && is_beyond_limit(s) => s.config.max_wait,
         true if over > goal => PAY * 10,
         true if over > slack(s, 4) => PAY,
         _ => Duration::ZERO,

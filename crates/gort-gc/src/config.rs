@@ -26,7 +26,7 @@ pub struct Config {
     pub on_pressure: Option<OnPressure>,
     /// Bytes of objects beyond which allocation fails.
     pub hard_limit: Option<u64>,
-    /// How long `Mutator::reserve` waits at the hard limit, and a safepoint beyond the memory limit.
+    /// How long `Mutator::reserve` waits at the hard limit.
     pub max_wait: Duration,
     /// Print a line for each cycle (`GODEBUG=gctrace=1`).
     pub gctrace: bool,

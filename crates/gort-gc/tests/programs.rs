@@ -64,17 +64,11 @@ fn churn(gc_percent: Option<u32>) {
 }
 
 #[test]
-// GC-10 does not hold yet where the sweeper gets no processor: spans of the last cycle that are not swept keep their pages
-// while new ones are taken. Alone on two processors it holds (64 to 73 MiB); beside other tests one run in ten does not.
-#[ignore = "fails on a loaded machine: unswept spans count against the limit"]
 fn a_limit_beside_a_percentage() {
     churn(Some(400));
 }
 
 #[test]
-// GC-10 does not hold yet where the sweeper gets no processor: spans of the last cycle that are not swept keep their pages
-// while new ones are taken. Alone on two processors it holds (64 to 73 MiB); beside other tests one run in ten does not.
-#[ignore = "fails on a loaded machine: unswept spans count against the limit"]
 fn a_limit_alone() {
     churn(None);
 }

@@ -125,8 +125,10 @@ impl<B: Backend> Heap<B> {
             out[class].span_bytes += (span.pages() * PAGE) as u64;
             if class != 0 {
                 let free = i64::from(st.count());
-                used[class] = used[class].wrapping_add((span.n() as i64 - free) as u64);
-                out[class].free_slots = out[class].free_slots.wrapping_add(free as u64);
+                // A record that is being made anew may show the count of one span and the size of another.
+                let free = free.clamp(0, span.n() as i64) as u64;
+                used[class] += span.n() as u64 - free;
+                out[class].free_slots += free;
             }
         }
         // ORDER: Relaxed, all — counters with one writer each.
@@ -153,17 +155,20 @@ impl<B: Backend> Heap<B> {
             let row = &mut out[class];
             let live = used[class].saturating_sub(row.cached_slots);
             row.size = class_size(class as u8);
-            row.mallocs = made[class];
-            row.frees = made[class].saturating_sub(live);
+            // While others allocate, a bit may be seen borrowed whose word was not yet seen taken: then the sum is below 0.
+            row.mallocs = made[class].cast_signed().max(0).cast_unsigned();
+            row.frees = row.mallocs.saturating_sub(live);
             row.alloc_bytes = row.mallocs * row.size as u64;
             row.live_bytes = live * row.size as u64;
         }
         let large = &inner.large[kind_index(kind)];
         let row = &mut out[0];
-        row.mallocs = large.mallocs.load(Relaxed);
+        // What went is read first: it was allocated before.
         row.frees = large.frees.load(Relaxed);
-        row.alloc_bytes = large.bytes.load(Relaxed);
-        row.live_bytes = row.alloc_bytes - large.freed_bytes.load(Relaxed);
+        let freed_bytes = large.freed_bytes.load(Relaxed);
+        row.mallocs = large.mallocs.load(Relaxed).max(row.frees);
+        row.alloc_bytes = large.bytes.load(Relaxed).max(freed_bytes);
+        row.live_bytes = row.alloc_bytes - freed_bytes;
     }
 
     /// All figures. Walks all spans and caches; exact when nobody allocates.
@@ -187,21 +192,23 @@ impl<B: Backend> Heap<B> {
                 }
             }
             let Some(side) = inner.side(kind) else { continue };
-            let in_use = side.in_use.load(Relaxed); // ORDER: Relaxed — a counter.
+            let (heap, tables, rows) =
+                (side.stat.heap.bytes(), side.stat.tables.bytes(), side.stat.rows.bytes());
+            // What is mapped only grows, so the difference is never above what was there. (A sum of used and free pages is,
+            // by all that a sweep frees between the two looks.)
+            let (_, mut scavenged) = side.pages.lock().free_pages();
+            for rec in inner.records().filter(|r| r.kind.get() == kind) {
+                scavenged += rec.page_cache().free_pages().1;
+            }
+            let released = (scavenged * PAGE) as u64;
+            let backed = heap.mapped.saturating_sub(released);
+            let in_use = side.in_use.load(Relaxed).min(backed); // ORDER: Relaxed — a counter.
             match kind {
                 Kind::Gc => s.gc_in_use = in_use,
                 _ => s.explicit_in_use = in_use,
             }
-            let (mut free, mut scavenged) = side.pages.lock().free_pages();
-            for rec in inner.records().filter(|r| r.kind.get() == kind) {
-                let (f, sc) = rec.page_cache().free_pages();
-                free += f;
-                scavenged += sc;
-            }
-            s.heap_free += ((free - scavenged) * PAGE) as u64;
-            s.heap_released += (scavenged * PAGE) as u64;
-            let (heap, tables, rows) =
-                (side.stat.heap.bytes(), side.stat.tables.bytes(), side.stat.rows.bytes());
+            s.heap_free += backed - in_use;
+            s.heap_released += released;
             s.reserved += heap.reserved + tables.reserved + rows.reserved;
             s.tables += tables.mapped;
             s.rows += rows.mapped;

@@ -5,6 +5,7 @@ mod common;
 use common::{fill, free, mark, take};
 use gort_heap::class::{CLASSES, class_size};
 use gort_heap::{ClassStats, GortAlloc, Heap, HeapConfig, HeapStats, Kind, Linux, class_of};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn by_class(heap: &Heap, kind: Kind) -> [ClassStats; CLASSES] {
     let mut rows = [ClassStats::default(); CLASSES];
@@ -185,4 +186,55 @@ fn figures_are_serialised() {
     assert_eq!(value["by_size"][class]["mallocs"], 10);
     let value = serde_json::to_value(by_class(&heap, Kind::Explicit)[class]).unwrap();
     assert_eq!(value["size"], 64);
+}
+
+/// Ends the others, also when an assertion fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Figures that are read while others allocate, sweep and give back are of no single moment; but they are no nonsense either:
+/// nothing overflows, no part is greater than its whole, and never is more said to be there than was mapped.
+#[test]
+fn figures_amid_work() {
+    let heap = Heap::with(Linux, HeapConfig::SMALL).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (heap, over) = (&heap, &over);
+        scope.spawn(move || {
+            let mut cache = heap.cache(Kind::Explicit).unwrap();
+            while !over.load(Relaxed) {
+                for size in [16, 100, 5000, 70_000] {
+                    let objects = fill(&mut cache, size, 50);
+                    objects.into_iter().for_each(|p| free(&mut cache, p, size));
+                }
+                heap.scavenge(1 << 20, true);
+            }
+        });
+        // The only mutator of the collector's side: it flips and sweeps by itself, and marks nothing.
+        scope.spawn(move || {
+            let mut cache = heap.cache(Kind::Gc).unwrap();
+            while !over.load(Relaxed) {
+                for size in [16, 100, 5000] {
+                    (0..50).for_each(|_| _ = take(&mut cache, size));
+                }
+                heap.advance_sweepgen();
+                cache.flush();
+                while heap.sweep_one().is_some() {}
+            }
+        });
+        let _end = End(over);
+        for _ in 0..2000 {
+            let s = heap.stats();
+            assert!(s.frees <= s.mallocs && s.heap_in_use + s.heap_free <= s.committed, "{s:?}");
+            // What was mapped does not become less, in a heap without a limit on its tables.
+            let later = heap.stats();
+            assert!(s.committed <= later.committed + later.heap_released, "{s:?} {later:?}");
+        }
+    });
+    heap.verify_stats().unwrap();
 }
