@@ -13,7 +13,7 @@
 //! running thread, so barrier A need only stop the compiler; without membarrier A is an exchange.
 //!
 //! A thread that finds a request may still answer "no" as long as sysmon has not decided: both
-//! decide by exchange on `request`, ASKED → NONE (stays) or ASKED → TAKEN. `tests/models.rs`
+//! decide by exchange on `request`, ASKED → NONE (stays) or ASKED → TAKEN. `tests/models/handoff.rs`
 //! explores both orders with store buffers, and finds the overlap when a barrier is left out.
 
 use crate::m::{M, Post};

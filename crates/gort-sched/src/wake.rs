@@ -13,7 +13,7 @@
 //! W1, and the sleeper takes the work. A waker that sees a spinner does nothing, because the
 //! spinner either finds the work or, as the last one, goes through S1 and S2 itself. A spinner
 //! that finds work starts the next one, so a burst wakes threads one after another.
-//! `tests/models.rs` explores this with store buffers, and loses a goroutine when S2 is left out.
+//! `tests/models/wake.rs` explores this with store buffers, and loses a goroutine when S2 is left out.
 //!
 //! # One lock
 //! [`Idle`] holds the idle Ps, the sleeping Ms, and the Ms that have bound goroutines to run but
