@@ -269,16 +269,19 @@ fn words<S: Stack>(stack: &mut S, guard: &crate::Mutator) -> Words {
 /// An object is kept if an address in it lies in one of these words, as such. Code must not keep it in disguise (tagged,
 /// compressed) only.
 #[derive(Debug)]
-pub struct NativeStack {
+pub struct NativeStack<'frame> {
     base: *const usize,
+    /// It does not leave the call in which its base is a frame.
+    frame: PhantomData<&'frame ()>,
 }
 
-impl NativeStack {
+impl NativeStack<'_> {
     /// Calls `f` with a stack that ends at the frame of this call: what `f` and its callees have is read.
     #[inline(never)]
-    pub fn below<R>(f: impl FnOnce(NativeStack) -> R) -> R {
+    pub fn below<R>(f: impl for<'frame> FnOnce(NativeStack<'frame>) -> R) -> R {
         let base = [0usize; 1];
-        let result = f(NativeStack { base: core::hint::black_box(base.as_ptr()) });
+        let base_at = core::hint::black_box(base.as_ptr());
+        let result = f(NativeStack { base: base_at, frame: PhantomData });
         core::hint::black_box(&base);
         result
     }
@@ -286,7 +289,7 @@ impl NativeStack {
 
 // SAFETY: STACK-MAP — every word between the innermost frame and the base is shown, and so are the registers that callees
 // preserve; the others are in the frames by the rules of calls.
-unsafe impl Stack for NativeStack {
+unsafe impl Stack for NativeStack<'_> {
     fn scan(&mut self, v: &mut Visitor<'_>) {
         let base = self.base;
         with_registers(&mut |from| {
@@ -301,7 +304,7 @@ unsafe impl Stack for NativeStack {
 fn with_registers(f: &mut dyn FnMut(*const usize)) {
     let mut registers = [0usize; 12];
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: stores six registers into the array; nothing else changes.
+    // SAFETY: STACK-MAP — stores six registers into the array; nothing else changes.
     unsafe {
         core::arch::asm!(
             "mov [{at}], rbx", "mov [{at} + 8], rbp", "mov [{at} + 16], r12",
@@ -310,7 +313,7 @@ fn with_registers(f: &mut dyn FnMut(*const usize)) {
         );
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: stores eleven registers into the array; nothing else changes.
+    // SAFETY: STACK-MAP — stores eleven registers into the array; nothing else changes.
     unsafe {
         core::arch::asm!(
             "stp x19, x20, [{at}]", "stp x21, x22, [{at}, #16]", "stp x23, x24, [{at}, #32]",
