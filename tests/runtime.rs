@@ -58,6 +58,34 @@ fn runtimes_live_side_by_side_and_talk() {
     assert!(two.shutdown_timeout(Duration::from_secs(5)));
 }
 
+/// SYNC-6: what lies in a pool goes with the second collection after it was put there. (By the clock alone it would stay for
+/// twenty seconds.)
+#[test]
+fn pools_hear_of_collections() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            ALIVE.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    gort::run(|| {
+        let pool: gort::sync::Pool<Counted> = gort::sync::Pool::new(|| Counted);
+        ALIVE.store(3, Ordering::Relaxed);
+        (0..3).for_each(|_| pool.put(Counted));
+        for _ in 0..1000 {
+            gc::collect().expect("no guard is held");
+            // sysmon tells of it, and whoever uses a pool next takes the turn.
+            gort::thread::sleep(Duration::from_millis(5));
+            let _ = gort::sync::Pool::<u8>::new(|| 0).take();
+            if ALIVE.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+        }
+        panic!("{} are still there", ALIVE.load(Ordering::Relaxed));
+    });
+}
+
 #[test]
 fn waits_unwind_at_the_end() {
     static DROPS: AtomicUsize = AtomicUsize::new(0);

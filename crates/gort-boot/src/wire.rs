@@ -37,11 +37,13 @@ pub(crate) fn sched_config(
     })
 }
 
-/// sysmon's turn: a collection after two minutes without one.
-fn tick(_now_ns: u64) {
-    if let Some(collector) = gort_gc::existing() {
+/// sysmon's turn: a collection after two minutes without one; and pools hear of collections, as in Go.
+fn tick(now_ns: u64) {
+    let cycles = gort_gc::existing().map_or(0, |collector| {
         collector.poll();
-    }
+        collector.cycles()
+    });
+    gort_sync::pool::turn_if(now_ns, cycles);
 }
 
 /// Makes the process-wide collector and its heap, unless they exist.

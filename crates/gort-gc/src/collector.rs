@@ -77,7 +77,12 @@ impl Collector {
         self.shared().collect()
     }
 
-    /// What it has done so far.
+    /// Cycles that have ended. One load.
+    pub fn cycles(&self) -> u64 {
+        self.shared().coordinator.cycles()
+    }
+
+    /// What it has done so far. Walks all spans.
     pub fn stats(&self) -> Stats {
         self.shared().stats()
     }

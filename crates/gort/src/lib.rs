@@ -76,7 +76,7 @@ pub mod channel {
 pub mod sync {
     pub use gort_sync::mpsc;
     pub use gort_sync::{
-        Barrier, BarrierWaitResult, Condvar, LazyLock, Map, MapIter, Mutex, MutexGuard, Once,
+        Barrier, BarrierWaitResult, Condvar, LazyLock, Lent, Map, MapIter, Mutex, MutexGuard, Once,
         OnceLock, OnceState, Pool, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
         WaitTimeoutResult,
     };
