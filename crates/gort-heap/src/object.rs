@@ -3,6 +3,7 @@
 use crate::class::{GEOMETRY, PAGE, PAGE_SHIFT, slot_index};
 use crate::heap::Heap;
 use crate::side::{ROW_BITS, Rows, Side};
+use crate::span::Span;
 use core::ptr::NonNull;
 use core::sync::atomic::{
     AtomicPtr, AtomicU64,
@@ -90,9 +91,9 @@ impl<B: Backend> Heap<B> {
         Object { base, size, noscan, span, index: index as u32 }
     }
 
-    /// The object at a doubtful address, if there is one (HEAP-2). Wrong only towards "none": a slot that is free, or in
-    /// a cache, is not an object. Walks the caches; for debugging and conservative readers.
-    pub fn find_object(&self, addr: usize) -> Option<Object> {
+    /// The slot at a doubtful address, whether or not an object is in it; its span, and the span's generation from before it
+    /// was looked at.
+    fn slot_at(&self, addr: usize) -> Option<(Object, &Span, u32)> {
         let side = self.gc_side()?;
         let page = side.page_if_ours(addr)?;
         if !side.entries.is_mapped(page) {
@@ -104,10 +105,17 @@ impl<B: Backend> Heap<B> {
         }
         let object = self.locate(side, NonNull::new(side.ptr(addr))?, page, entry);
         let span = self.inner().spans.get(object.span);
-        let (i, generation) = (object.index as usize, span.state().generation());
-        if span.kind() != entry.kind() || i >= span.n() {
-            return None; // In the tail of the span, or the span is being reused.
-        }
+        let generation = span.state().generation();
+        // Else it is the span's tail, or the span is being reused.
+        let ours = span.kind() == entry.kind() && (object.index as usize) < span.n();
+        ours.then_some((object, span, generation))
+    }
+
+    /// The object at a doubtful address, if there is one (HEAP-2). Wrong only towards "none": a slot that is free, or in
+    /// a cache, is not an object. Walks the caches; for debugging and conservative readers.
+    pub fn find_object(&self, addr: usize) -> Option<Object> {
+        let (object, span, generation) = self.slot_at(addr)?;
+        let i = object.index as usize;
         let (w, bit) = (i / 64, 1u64 << (i % 64));
         if span.word(w).load(Relaxed) & bit != 0 {
             return None; // ORDER: Relaxed (above) — a look at a moving target.
@@ -127,23 +135,10 @@ impl<B: Backend> Heap<B> {
     /// is black and nothing is swept (G-1): then a slot that is not free, not marked and not given up to its glue is an
     /// object, whatever other caches do meanwhile. `addr` may point anywhere into it.
     pub fn find_unmarked(&self, addr: usize) -> Option<Object> {
-        let side = self.gc_side()?;
-        let page = side.page_if_ours(addr)?;
-        if !side.entries.is_mapped(page) {
-            return None;
-        }
-        let entry = side.entry(page);
-        if entry.kind() != crate::Kind::Gc as u8 {
-            return None;
-        }
-        let object = self.locate(side, NonNull::new(side.ptr(addr))?, page, entry);
-        let span = self.inner().spans.get(object.span);
+        let (object, span, _) = self.slot_at(addr)?;
         let i = object.index as usize;
-        if span.kind() != entry.kind() || i >= span.n() {
-            return None; // In the tail of the span, or no span of objects any more.
-        }
         // ORDER: Acquire ⇐ `gc_put`: a new large span has its colour.
-        if entry.class() == 0 && span.sweepgen.load(Acquire) != self.inner().generation() {
+        if span.class().class() == 0 && span.sweepgen.load(Acquire) != self.inner().generation() {
             return None;
         }
         // ORDER: Acquire ⇐ `gc_next_word`: a borrowed word has its colour.
