@@ -1,5 +1,6 @@
 //! Tests that need the inside of the crate.
 
+mod counted;
 mod foreign;
 #[path = "../../tests/modes/mod.rs"]
 mod modes;

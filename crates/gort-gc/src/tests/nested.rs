@@ -8,24 +8,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::counted::{Counted, Node, NodeInit};
 use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
-use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Mutator, Root, Trace};
-
-#[derive(Leaf)]
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[derive(Trace)]
-struct Node {
-    next: Field<Node>,
-    counted: Counted,
-}
+use crate::{Collector, Config, Gc, Mutant, Mutator, Root};
 
 struct Script<'a> {
     a: &'a mut Mutator,

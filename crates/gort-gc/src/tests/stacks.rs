@@ -7,26 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::counted::{Counted, Node, NodeInit};
 use super::foreign::{Kind, Shown};
 use crate::config::Rules;
 use crate::cycle::{self, Pause, Point, Stopped};
 use crate::foreign::Mutator;
-use crate::{Collector, Config, Field, Gc, Leaf, Mutant, Root, Trace};
-
-#[derive(Leaf)]
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[derive(Trace)]
-struct Node {
-    next: Field<Node>,
-    counted: Counted,
-}
+use crate::{Collector, Config, Gc, Mutant, Root};
 
 /// Where the white object is named.
 #[derive(Clone, Copy, PartialEq)]
