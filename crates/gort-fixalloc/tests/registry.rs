@@ -1,10 +1,5 @@
 //! FIX-5: records are registered once, by the pool's first-use callback, in a list that can be walked while it grows; a record
 //! that is used again is not cleared, so that a late reader still finds a sane one.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
-
 use gort_fixalloc::{FixAlloc, PersistentAlloc};
 use gort_sys::{Backend, Linux, SysStat, TestBackend};
 use proptest::prelude::*;
@@ -29,6 +24,7 @@ impl Registry {
 
     /// Registers a record that nobody knows yet. One caller at a time: the pool's owner.
     unsafe fn add(&self, record: *mut Record) {
+        // SAFETY: a record that nobody else knows yet, of memory that stays.
         let r = unsafe { &*record };
         r.generation.store(4, Ordering::Relaxed);
         r.next.store(self.0.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -38,6 +34,7 @@ impl Registry {
     fn walk(&self) -> impl Iterator<Item = &Record> {
         let mut at = self.0.load(Ordering::Acquire);
         std::iter::from_fn(move || {
+            // SAFETY: FIX-A — records are never given back to the system.
             let r = unsafe { at.as_ref() }?;
             at = r.next.load(Ordering::Acquire);
             Some(r)
@@ -61,6 +58,7 @@ proptest! {
         static ALL: Registry = Registry::new();
         ALL.0.store(null_mut(), Ordering::Relaxed);
         unsafe fn first(p: *mut Record) {
+            // SAFETY: the pool's callback: a fresh record, by the pool's owner.
             unsafe { ALL.add(p) };
         }
         let pa = PersistentAlloc::new(TestBackend::new());
@@ -71,13 +69,16 @@ proptest! {
             if op % 2 == 0 || live.is_empty() {
                 let p = take(&mut pool, &pa, &st);
                 let known = !ever.insert(p.as_ptr() as usize);
+                // SAFETY: FIX-A — a record of the pool, alive.
                 let generation = unsafe { p.as_ref() }.generation.load(Ordering::Relaxed);
                 // A new record is as the callback left it, an old one as it was freed.
                 prop_assert_eq!(generation > 4, known);
                 live.push(p);
             } else {
                 let p = live.swap_remove(op as usize % live.len());
+                // SAFETY: FIX-A — as above.
                 unsafe { p.as_ref() }.generation.fetch_add(2, Ordering::Relaxed);
+                // SAFETY: FIX-A — from this pool, out of the list, once.
                 unsafe { pool.free(p) };
             }
             let walked: Vec<usize> = ALL.walk().map(|r| std::ptr::from_ref(r) as usize).collect();
@@ -95,6 +96,7 @@ fn walkers_against_a_grower() {
     static ALL: Registry = Registry::new();
     static DONE: AtomicBool = AtomicBool::new(false);
     unsafe fn first(p: *mut Record) {
+        // SAFETY: the pool's callback: a fresh record, by the pool's owner.
         unsafe { ALL.add(p) };
     }
     let rounds = if cfg!(miri) { 40 } else { 4_000 };
@@ -130,11 +132,14 @@ fn walkers_against_a_grower() {
         let mut live = vec![];
         for i in 0..rounds {
             let p = take(&mut pool, &pa, &st);
+            // SAFETY: FIX-A — a record of the pool, alive.
             unsafe { p.as_ref() }.link.store(i, Ordering::Relaxed);
             live.push(p);
             if i % 3 == 2 {
                 let p = live.swap_remove(i as usize % live.len());
+                // SAFETY: FIX-A — as above.
                 unsafe { p.as_ref() }.generation.fetch_add(2, Ordering::Relaxed);
+                // SAFETY: FIX-A — from this pool, out of the list, once.
                 unsafe { pool.free(p) };
             }
         }

@@ -1,10 +1,5 @@
 //! Free pages of a real heap go back to the system: what the kernel says of them, what they hold afterwards, and what is
 //! wished about huge pages.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
-
 use gort_heap::scavenger::{Next, Scavenger};
 use gort_heap::{Backend, Cache, Heap, HeapConfig, Huge, Kind, Linux, MemError, Release};
 use gort_sys::mem::{Gone, HugeHint};
@@ -21,6 +16,7 @@ fn fill<B: Backend>(cache: &mut Cache<B>, n: usize, size: usize) -> Vec<(NonNull
     (0..n)
         .map(|_| {
             let p = cache.alloc(l).unwrap();
+            // SAFETY: a block of `size` bytes, just allocated.
             unsafe { p.write_bytes(0xa5, size) };
             (p, l)
         })
@@ -28,6 +24,7 @@ fn fill<B: Backend>(cache: &mut Cache<B>, n: usize, size: usize) -> Vec<(NonNull
 }
 
 fn free<B: Backend>(cache: &mut Cache<B>, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
+    // SAFETY: a block of `blocks` with its layout, which ends here.
     blocks.into_iter().for_each(|(p, l)| unsafe { cache.dealloc(p, l) });
 }
 
@@ -37,6 +34,7 @@ fn resident(blocks: &[(usize, usize)]) -> usize {
     for (at, len) in blocks {
         let mut pages = vec![0u8; len.div_ceil(4096)];
         let first = (*at as *mut u8).cast();
+        // SAFETY: only asks; the vector has a byte for each page.
         assert_eq!(unsafe { libc::mincore(first, *len, pages.as_mut_ptr()) }, 0);
         sum += pages.iter().filter(|p| **p & 1 != 0).count() * 4096;
     }
@@ -112,6 +110,7 @@ fn lazily<B: Backend>(backend: B) {
         let l = Layout::from_size_align(size, 8).unwrap();
         for _ in 0..20 {
             let p = cache.alloc_zeroed(l).unwrap();
+            // SAFETY: a live block of `size` bytes, zeroed by the heap.
             let bytes = unsafe { std::slice::from_raw_parts(p.as_ptr(), size) };
             assert!(bytes.iter().all(|b| *b == 0), "{size} bytes are not zero");
         }
@@ -137,6 +136,7 @@ struct Notes {
     releases: usize,
 }
 
+// SAFETY: every call goes to the real backend, but `huge`, which does nothing.
 unsafe impl Backend for Noted {
     fn page_size(&self) -> usize {
         Linux.page_size()
@@ -154,6 +154,7 @@ unsafe impl Backend for Noted {
         Linux.reserve(len, align, hint, st)
     }
     unsafe fn map(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.map(r, st) }
     }
     unsafe fn discard(&self, r: PageRange, how: Release) -> Gone {
@@ -163,18 +164,23 @@ unsafe impl Backend for Noted {
             let mut cache = heap.cache(Kind::Explicit).unwrap();
             let l = Layout::from_size_align(5 * MIB, 8).unwrap();
             let p = cache.alloc(l).unwrap();
+            // SAFETY: allocated above, with this layout.
             unsafe { cache.dealloc(p, l) };
         }
         self.0.lock().unwrap().releases += 1;
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.discard(r, how) }
     }
     unsafe fn unused(&self, r: PageRange, how: Release, st: &SysStat) -> Result<Gone, MemError> {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.unused(r, how, st) }
     }
     unsafe fn used(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.used(r, st) }
     }
     unsafe fn populate(&self, r: PageRange) {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.populate(r) }
     }
     unsafe fn huge(&self, r: PageRange, hint: HugeHint) -> bool {
@@ -182,12 +188,15 @@ unsafe impl Backend for Noted {
         true
     }
     unsafe fn fault(&self, r: PageRange, st: &SysStat) -> Result<(), MemError> {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.fault(r, st) }
     }
     unsafe fn free(&self, r: PageRange, ready: usize, released: usize, st: &SysStat) {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.free(r, ready, released, st) }
     }
     unsafe fn name(&self, r: PageRange, name: &'static core::ffi::CStr) {
+        // SAFETY: the caller's promise, handed on.
         unsafe { Linux.name(r, name) }
     }
 }

@@ -1,10 +1,5 @@
 //! The process's heap as the allocator of this very program.
 
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
-
 use gort_heap::GortAlloc;
 use std::alloc::{GlobalAlloc, Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::cell::RefCell;
@@ -32,10 +27,12 @@ fn one_heap_for_all() {
 }
 
 fn fill(p: *mut u8, n: usize, with: u8) {
+    // SAFETY: callers give a live block of at least `n` bytes.
     unsafe { p.write_bytes(with, n) };
 }
 
 fn all(p: *const u8, n: usize, want: u8) -> bool {
+    // SAFETY: callers give a live block of at least `n` bytes, written or zeroed.
     unsafe { std::slice::from_raw_parts(p, n) }.iter().all(|b| *b == want)
 }
 
@@ -45,6 +42,7 @@ fn every_alignment_and_size() {
         let align = 1usize << shift;
         for size in [1, 7, 8, 9, 16, 24, 100, 1024, 1025, 8192, 32768, 32769, 100_000] {
             let l = Layout::from_size_align(size, align).unwrap();
+            // SAFETY: layouts are not empty; each block is freed once, with its layout.
             unsafe {
                 let (p, q) = (alloc(l), alloc_zeroed(l));
                 assert!(p.addr().is_multiple_of(align) && q.addr().is_multiple_of(align), "{l:?}");
@@ -68,6 +66,7 @@ fn every_alignment_and_size() {
 fn realloc_keeps_the_contents() {
     for align in [1, 8, 16, 64, 4096, 16384] {
         let mut l = Layout::from_size_align(10, align).unwrap();
+        // SAFETY: the layout follows the block through each `realloc`.
         unsafe {
             let mut p = alloc(l);
             fill(p, 10, 7);
@@ -88,6 +87,7 @@ fn realloc_keeps_the_contents() {
 
 #[test]
 fn too_much_is_null() {
+    // SAFETY: layouts are not empty; nothing is allocated.
     unsafe {
         for size in [isize::MAX as usize - 8, 1 << 50] {
             let l = Layout::from_size_align(size, 8).unwrap();
@@ -169,6 +169,7 @@ fn forks_under_load() {
             std::thread::yield_now();
         }
         for _ in 0..30 {
+            // SAFETY: the child allocates, which the heap promises after a fork, and exits.
             match unsafe { libc::fork() } {
                 0 => {
                     // Everything of the allocator, on more than one thread, then without a destructor in sight.
@@ -178,10 +179,12 @@ fn forks_under_load() {
                     };
                     let other = std::thread::spawn(work);
                     let same = work() == other.join().unwrap_or(0);
+                    // SAFETY: ends the child.
                     unsafe { libc::_exit(if same { 0 } else { 1 }) };
                 }
                 child => {
                     let mut status = 0;
+                    // SAFETY: a live out-parameter; the child is ours.
                     assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
                     assert_eq!(status, 0, "the child ended with {status:#x}");
                 }
@@ -195,6 +198,7 @@ fn forks_under_load() {
 #[test]
 fn memory_goes_back() {
     let l = Layout::from_size_align(64 << 20, 4096).unwrap();
+    // SAFETY: each block is freed once, with its layout.
     unsafe {
         let p = alloc(l);
         fill(p, l.size(), 3);

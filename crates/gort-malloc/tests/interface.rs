@@ -1,9 +1,4 @@
 //! This program preloaded with the library, which puts the C interface through its paces.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
-
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod common;
 
@@ -51,22 +46,26 @@ fn a_part_of_the_child() {
         Ok("interface") => interface(),
         Ok("model") => model(),
         Ok("load") => load(),
+        // SAFETY: none of C's: the library has to end the program, which is what is tested.
         Ok("foreign") => unsafe {
             static PLACE: [u64; 8] = [0; 8];
             libc::free(PLACE.as_ptr().cast_mut().cast());
         },
+        // SAFETY: as above.
         Ok("interior") => unsafe {
             // Of another thread's span, so that it does not wait in an array.
             let p = std::thread::spawn(|| libc::malloc(100).expose_provenance()).join().unwrap();
             libc::free((p + 16) as *mut c_void);
             libc::malloc_trim(0);
         },
+        // SAFETY: as above.
         Ok("twice") => unsafe {
             let p = libc::malloc(100);
             libc::free(p);
             libc::free(p);
             libc::malloc_trim(0);
         },
+        // SAFETY: as above.
         Ok("large twice") => unsafe {
             let p = libc::malloc(1 << 20);
             libc::free(p);
@@ -79,6 +78,7 @@ fn a_part_of_the_child() {
 
 /// C23's, which an older C library does not have: from the preloaded one.
 unsafe fn free_sized(p: *mut c_void, size: usize) {
+    // SAFETY: the caller's promise; the symbol is C23's function of that type.
     unsafe {
         let f = libc::dlsym(libc::RTLD_DEFAULT, c"free_sized".as_ptr());
         assert!(!f.is_null());
@@ -91,6 +91,7 @@ fn errno() -> i32 {
 }
 
 fn interface() {
+    // SAFETY: each block comes from these calls, is written within its size, and is freed once.
     unsafe {
         for size in [0, 1, 8, 15, 16, 17, 1000, 1025, 32768, 32769, 1 << 20] {
             let p = libc::malloc(size);
@@ -157,10 +158,12 @@ fn model() {
         ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in steps)| {
         let mut live: Vec<(*mut u8, usize, u8)> = Vec::new();
+        // SAFETY: `p` is a live block of `n` bytes of the list.
         let whole = |&(p, n, fill): &(*mut u8, usize, u8)| unsafe { std::slice::from_raw_parts(p, n) }.iter().all(|b| *b == fill);
         for (i, (what, at, size, shift)) in steps.into_iter().enumerate() {
             // Mostly small.
             let (size, fill) = (if at % 4 == 0 { size } else { size % 300 }, i as u8);
+            // SAFETY: blocks are taken out of the list when they are freed or given to `realloc`.
             let p: *mut u8 = unsafe {
                 match what {
                     0 | 1 => libc::malloc(size).cast(),
@@ -192,11 +195,13 @@ fn model() {
             if what == 3 {
                 prop_assert!(p.addr().is_multiple_of(1 << shift));
             }
+            // SAFETY: a fresh block of `size` bytes.
             unsafe { p.write_bytes(fill, size) };
             live.push((p, size, fill));
         }
         for block in live {
             prop_assert!(whole(&block));
+            // SAFETY: a block of the list, which ends here.
             unsafe { libc::free(block.0.cast()) };
         }
     });
@@ -221,14 +226,17 @@ fn load() {
         }
         for _ in 0..25 {
             rx.try_iter().for_each(|v| assert!(v.iter().all(|b| *b == 1)));
+            // SAFETY: the child allocates, which the library promises after a fork, and exits.
             match unsafe { libc::fork() } {
                 0 => {
                     let sum: usize = (0..2000).map(|n| vec![7u8; n].len()).sum();
                     let other = std::thread::spawn(|| vec![1u8; 100_000].len()).join().unwrap_or(0);
+                    // SAFETY: ends the child.
                     unsafe { libc::_exit(i32::from(sum != 1_999_000 || other != 100_000)) };
                 }
                 child => {
                     let mut status = 0;
+                    // SAFETY: a live out-parameter; the child is ours.
                     unsafe { libc::waitpid(child, &mut status, 0) };
                     assert_eq!(status, 0, "the child ended with {status:#x}");
                 }

@@ -1,9 +1,4 @@
 //! What a process does around its allocator: threads that come and go, forks from handlers, libraries that are loaded.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
-
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod common;
 
@@ -45,20 +40,26 @@ fn children_that_share_the_memory_until_they_execute() {
 fn the_library_may_be_loaded_and_closed() {
     let path = CString::new(library().to_str().unwrap()).unwrap();
     for _ in 0..3 {
+        // SAFETY: a text that ends with 0; the library's constructors are made for this.
         let lib = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         assert!(!lib.is_null());
+        // SAFETY: the library is open, the name ends with 0.
         let find = |name: &std::ffi::CStr| unsafe { libc::dlsym(lib, name.as_ptr()) };
+        // SAFETY: C's function of that type.
         let malloc: unsafe extern "C" fn(usize) -> *mut c_void =
             unsafe { std::mem::transmute(find(c"malloc")) };
+        // SAFETY: as above.
         let free: unsafe extern "C" fn(*mut c_void) = unsafe { std::mem::transmute(find(c"free")) };
         let (began, begun) = std::sync::mpsc::channel();
         let (go, gone) = std::sync::mpsc::channel::<()>();
+        // SAFETY: the library is open until the thread has allocated; after that nothing of it is called but its own end.
         let thread = std::thread::spawn(move || unsafe {
             let p = malloc(100);
             began.send(p.expose_provenance()).unwrap();
             gone.recv().unwrap();
         });
         let p = begun.recv().unwrap();
+        // SAFETY: the block is of this library, and is freed once; then it is closed once.
         unsafe {
             free(p as *mut c_void);
             assert_eq!(libc::dlclose(lib), 0);
@@ -84,6 +85,7 @@ fn a_part_of_the_child() {
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn fork_and_wait(_: i32) {
+    // SAFETY: called in a signal handler; the child exits at once.
     unsafe {
         match libc::fork() {
             0 => libc::_exit(0),
@@ -98,6 +100,7 @@ extern "C" fn fork_and_wait(_: i32) {
 
 /// The C library forks in a handler, whatever the thread was doing; with one thread so must we.
 fn handler() {
+    // SAFETY: filled records and live out-parameters; the handler is of the right type.
     unsafe {
         // Whoever waits for himself is ended by this.
         libc::alarm(60);
@@ -169,6 +172,7 @@ static KEYS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// Frees what it was given, and leaves a block for the next round.
 unsafe extern "C" fn again(p: *mut c_void) {
+    // SAFETY: the value of a key of this program: a block of `malloc`, given up here.
     unsafe {
         libc::free(p);
         let round = ROUNDS.fetch_add(1, Ordering::Relaxed) as usize;
@@ -182,10 +186,12 @@ unsafe extern "C" fn again(p: *mut c_void) {
 fn keys() {
     for cell in &KEYS {
         let mut key = 0;
+        // SAFETY: a live out-parameter, a function of the right type.
         unsafe { assert_eq!(libc::pthread_key_create(&mut key, Some(again)), 0) };
         cell.store(key, Ordering::Relaxed);
     }
     for _ in 0..100 {
+        // SAFETY: keys of this program; each value is a block of its own.
         std::thread::spawn(|| unsafe {
             for cell in &KEYS {
                 libc::pthread_setspecific(cell.load(Ordering::Relaxed), libc::malloc(64));
@@ -218,6 +224,7 @@ fn deepbind() {
     let dir = env::temp_dir().join(format!("gort-malloc-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     if let Some(path) = freeing_library(&dir) {
+        // SAFETY: texts that end with 0; `give` is of that type in the library that was just made; each block is freed once.
         unsafe {
             let path = CString::new(path.to_str().unwrap()).unwrap();
             let lib = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_DEEPBIND);

@@ -1,9 +1,4 @@
 //! Random operations against a map of live ranges; after each step the invariants and exact figures.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "the tests keep the contracts that the functions state"
-)]
-
 use gort_heap::class::class_for;
 use gort_heap::{Backend, Cache, Heap, HeapConfig, Kind, MemError, Slot, SpanClass};
 use gort_sys::mem::fixed::Fixed;
@@ -60,6 +55,7 @@ pub(crate) fn run_fixed(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let len = (1 << 20) << (2 * usize::from(first % 3));
     let mut memory = vec![0xee_u8; len];
+    // SAFETY: the vector outlives the region and is used through it alone.
     let fixed = Arc::new(unsafe { Fixed::new(memory.as_mut_ptr(), len) }.unwrap());
     // A heap that does not even have room for its caches says so, and leaves nothing behind.
     if let Ok(machine) = Machine::new(fixed.clone(), HeapConfig::within(len, true, true), true) {
@@ -88,10 +84,12 @@ struct Machine<B: Backend> {
 }
 
 fn fill(at: usize, len: usize, byte: u8) {
+    // SAFETY: a live object of `len` bytes, of this machine.
     unsafe { std::ptr::with_exposed_provenance_mut::<u8>(at).write_bytes(byte, len) }
 }
 
 fn verify(at: usize, live: &Live) {
+    // SAFETY: a live object of the machine's map, with its layout.
     let bytes = unsafe {
         std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(at), live.layout.size())
     };
@@ -160,6 +158,7 @@ impl<B: Backend> Machine<B> {
                 let live = self.live.remove(&at).unwrap();
                 verify(at, &live);
                 let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
+                // SAFETY: out of the map of live blocks, with its layout.
                 unsafe { self.explicit(cache).dealloc(p, live.layout) };
             }
             Op::Realloc { cache, which, size } => {
@@ -172,6 +171,7 @@ impl<B: Backend> Machine<B> {
                 let live = self.live.remove(&at).unwrap();
                 let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
                 let before = self.heap.stats().mallocs;
+                // SAFETY: out of the map of live blocks, with its layout; put back if it stays.
                 let Some(q) = (unsafe { self.explicit(cache).realloc(p, live.layout, size) })
                 else {
                     self.live.insert(at, live);
@@ -196,6 +196,7 @@ impl<B: Backend> Machine<B> {
                 if slot.zeroed {
                     verify(at, &Live { layout, fill: 0, black: false });
                 }
+                // SAFETY: a live object, just taken.
                 let black = unsafe { self.heap.is_marked(&self.heap.object_of(slot.ptr)) };
                 self.made += 1;
                 Self::put(&mut self.objects, at, Live { layout, fill, black });
@@ -239,8 +240,10 @@ impl<B: Backend> Machine<B> {
             rng ^= rng << 17;
             let p = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*at)).unwrap();
             if rng & 1 == 0 {
+                // SAFETY: an object of the map, alive until the flip.
                 unsafe { self.heap.mark_ptr(p) };
             }
+            // SAFETY: as above.
             live.black = unsafe { self.heap.is_marked(&self.heap.object_of(p)) };
         }
         self.heap.advance_sweepgen();
@@ -265,10 +268,9 @@ impl<B: Backend> Machine<B> {
         // The next cycle starts without a mark: what a late cache took from a swept span was born white.
         for at in self.objects.keys() {
             let p = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*at)).unwrap();
-            assert!(
-                !unsafe { self.heap.is_marked(&self.heap.object_of(p)) },
-                "a mark outlives the sweep"
-            );
+            // SAFETY: an object of the map, alive.
+            let marked = unsafe { self.heap.is_marked(&self.heap.object_of(p)) };
+            assert!(!marked, "a mark outlives the sweep");
         }
     }
 
@@ -298,6 +300,7 @@ impl<B: Backend> Machine<B> {
         let Some(slot) = self.take(cache, size, true) else { return assert!(self.tight) };
         let p = slot.ptr;
         // What was white is dead, and may have been swept and handed out again.
+        // SAFETY: a live object, just taken.
         let o = unsafe { self.heap.object_of(p) };
         let at = p.as_ptr().expose_provenance();
         self.objects
@@ -338,6 +341,7 @@ fn play<B: Backend>(mut machine: Machine<B>, ops: impl IntoIterator<Item = Op>) 
     let live = std::mem::take(&mut machine.live);
     for (at, live) in live {
         let p = NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap();
+        // SAFETY: out of the map of live blocks, with its layout.
         unsafe { machine.explicit(0).dealloc(p, live.layout) };
     }
     machine.explicit.fill_with(|| None);
