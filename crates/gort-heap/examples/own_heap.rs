@@ -1,5 +1,4 @@
 //! A heap of one's own, beside whatever allocator the program has: its figures by size class, and its map.
-#![expect(clippy::undocumented_unsafe_blocks, reason = "an example")]
 
 use gort_heap::class::CLASSES;
 use gort_heap::{ClassStats, Heap, HeapConfig, Kind, Linux, MemError};
@@ -14,6 +13,7 @@ fn main() -> Result<(), MemError> {
         blocks.extend(cache.alloc(layout).map(|p| (p, layout)));
     }
     for (p, layout) in blocks.drain(..3000) {
+        // SAFETY: from `alloc` of this heap with this layout, out of the list, once.
         unsafe { cache.dealloc(p, layout) };
     }
 
@@ -28,6 +28,7 @@ fn main() -> Result<(), MemError> {
         println!("{report}");
     }
     for (p, layout) in blocks {
+        // SAFETY: from `alloc` of this heap with this layout, out of the list, once.
         unsafe { cache.dealloc(p, layout) };
     }
     Ok(())
