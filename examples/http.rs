@@ -32,8 +32,15 @@ const GRACE: Duration = Duration::from_secs(5);
 #[gort::main(unsafe(migrate))]
 fn main() -> ExitCode {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let grace = std::env::args().nth(2).and_then(|s| s.parse().ok()).map(Duration::from_secs);
-    match serve(&addr, grace.unwrap_or(GRACE)) {
+    let grace = match std::env::args().nth(2).map(|s| (s.parse().map(Duration::from_secs), s)) {
+        None => GRACE,
+        Some((Ok(grace), _)) => grace,
+        Some((Err(e), said)) => {
+            eprintln!("http: '{said}' is no number of seconds to wait for the end: {e}");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(&addr, grace) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("http: {addr}: {e}");

@@ -189,15 +189,19 @@ fn get(addr: &str, path: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
 #[gort::main(unsafe(migrate))]
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let done = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["get", addr, path] => get(addr, path),
-        [addr] => serve(addr).map_err(Into::into),
-        _ => serve("127.0.0.1:8080").map_err(Into::into),
+    let (addr, done) = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => ("127.0.0.1:8080", serve("127.0.0.1:8080").map_err(Into::into)),
+        [addr] => (addr, serve(addr).map_err(Into::into)),
+        ["get", addr, path] => (addr, get(addr, path)),
+        _ => {
+            eprintln!("usage: hyper_server [ADDRESS:PORT] | hyper_server get ADDRESS:PORT PATH");
+            return ExitCode::from(2);
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("hyper_server: {e}");
+            eprintln!("hyper_server: {addr}: {e}");
             ExitCode::FAILURE
         }
     }

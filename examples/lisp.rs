@@ -43,7 +43,10 @@ fn main() -> ExitCode {
         vec![gort::go(|| run(DEMO))]
     } else {
         let one = |file: String| match std::fs::read_to_string(&file) {
-            Ok(text) => run(&text),
+            Ok(text) => {
+                let (output, result) = run(&text);
+                (output, result.map_err(|e| format!("{file}: {e}")))
+            }
             Err(e) => (String::new(), Err(format!("{file}: {e}"))),
         };
         files.into_iter().map(|file| gort::go(move || one(file))).collect()

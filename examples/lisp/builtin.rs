@@ -3,7 +3,7 @@
 use gort::gc::{Gc, GcSlice, Mutator};
 
 use crate::machine::Machine;
-use crate::value::{Val, Value, ValueInit, cons};
+use crate::value::{Val, Value, ValueInit, cons, kind};
 
 type Builtin = for<'mu> fn(&mut Machine, &'mu Mutator, &[Val<'mu>]) -> Result<Val<'mu>, String>;
 
@@ -40,7 +40,7 @@ fn truth<'mu>(machine: &Machine, mu: &'mu Mutator, is: bool) -> Result<Val<'mu>,
 fn number(value: Val<'_>) -> Result<i64, String> {
     match value.map(Gc::get) {
         Some(Value::Int(n)) => Ok(*n),
-        _ => Err("a number was expected".into()),
+        _ => Err(format!("a number was expected, not {}", kind(value))),
     }
 }
 
@@ -88,14 +88,14 @@ fn same(a: Val<'_>, b: Val<'_>) -> bool {
 fn part<'mu>(value: Val<'mu>, first: bool) -> Result<&'mu gort::gc::Field<Value>, String> {
     match value.map(Gc::get) {
         Some(Value::Pair { head, tail }) => Ok(if first { head } else { tail }),
-        _ => Err("a pair was expected".into()),
+        _ => Err(format!("a pair was expected, not {}", kind(value))),
     }
 }
 
 fn vector<'mu>(value: Val<'mu>) -> Result<Gc<'mu, GcSlice<Value>>, String> {
     match value.map(Gc::get) {
         Some(Value::Vector(fields)) => fields.load().ok_or("a vector without fields".into()),
-        _ => Err("a vector was expected".into()),
+        _ => Err(format!("a vector was expected, not {}", kind(value))),
     }
 }
 

@@ -74,23 +74,33 @@ impl Machine {
     /// Reads and runs form after form.
     pub(crate) fn program(&mut self, mu: &mut Mutator, text: &str) -> Result<(), String> {
         let mut reader = Reader::new(text);
-        loop {
-            let Some(form) = reader.next(mu, &mut self.symbols)? else { return Ok(()) };
-            let code = compile(mu, &mut self.symbols, form)?;
-            let state = self.state.get(mu);
-            state.code.store(mu, Some(code));
-            state.env.store(mu, None);
-            (self.pc, self.depth) = (0, 0);
-            let stop = mu.alloc(ValueInit::Return { code: None, env: None, pc: 0 });
-            self.push(mu, Some(stop))?;
-            while !self.slice(mu)? {
-                if std::mem::take(&mut self.collect) {
-                    mu.collect();
-                } else {
-                    mu.safepoint();
-                }
+        for number in 1.. {
+            let stopped = |why: String| format!("form {number}: {why}");
+            if !self.form(mu, &mut reader).map_err(stopped)? {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Reads and runs one form; `false` at the end of the text.
+    fn form(&mut self, mu: &mut Mutator, reader: &mut Reader<'_>) -> Result<bool, String> {
+        let Some(form) = reader.next(mu, &mut self.symbols)? else { return Ok(false) };
+        let code = compile(mu, &mut self.symbols, form)?;
+        let state = self.state.get(mu);
+        state.code.store(mu, Some(code));
+        state.env.store(mu, None);
+        (self.pc, self.depth) = (0, 0);
+        let stop = mu.alloc(ValueInit::Return { code: None, env: None, pc: 0 });
+        self.push(mu, Some(stop))?;
+        while !self.slice(mu)? {
+            if std::mem::take(&mut self.collect) {
+                mu.collect();
+            } else {
+                mu.safepoint();
+            }
+        }
+        Ok(true)
     }
 
     pub(crate) fn print(&mut self, value: Val<'_>) {

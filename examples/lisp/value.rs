@@ -37,6 +37,20 @@ pub(crate) enum Value {
 /// A value, or the empty list.
 pub(crate) type Val<'mu> = Option<Gc<'mu, Value>>;
 
+/// What a value is, for messages.
+pub(crate) fn kind(value: Val<'_>) -> &'static str {
+    match value.map(Gc::get) {
+        None => "the empty list",
+        Some(Value::False | Value::True) => "a truth value",
+        Some(Value::Int(_)) => "a number",
+        Some(Value::Symbol(_)) => "a symbol",
+        Some(Value::Text(_)) => "a text",
+        Some(Value::Pair { .. }) => "a pair",
+        Some(Value::Vector(_)) => "a vector",
+        Some(Value::Closure { .. } | Value::Builtin(_) | Value::Return { .. }) => "a function",
+    }
+}
+
 /// Variables inside of a frame; what is beyond them is in a slice.
 const INSIDE: usize = 3;
 
