@@ -12,11 +12,12 @@ use gort_sys::lock::Lock;
 use gort_sys::rank::{Rank, layer};
 
 use crate::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::cycle::{self, Pause, Point, Stopped};
+use crate::cycle;
 use crate::error::CollectError;
 use crate::gctrace;
 use crate::handshake::Seen;
 use crate::host::{Parker, WorkerKind};
+use crate::pause::{Pause, Point, Stopped};
 use crate::shared::Shared;
 
 static WAITERS: Rank = Rank { layer: layer::GC, n: 2, name: "gc.waiters" };

@@ -73,7 +73,7 @@
 //! `gc.dead` (11, by sweepers, who hold none of the heap's then), all before the heap's. None is taken by a fast path.
 //!
 //! # Read in this order
-//! `cycle` (the whole idea) → `handshake` → `context` → `mutator` → `field` → `alloc` → `tiny` → `mark` → `markers` → `roots` →
+//! `cycle` (the whole idea) → `pause` → `handshake` → `context` → `mutator` → `field` → `alloc` → `tiny` → `mark` → `markers` → `roots` →
 //! `coordinator` → `pace` → `limiter` → `pacer` → `shared` → `collector`; then what programs use: `gcvec`, `gcmap`, `packed`, `gcbox`, `array`,
 //! `weak`, `ephemeron`, `cleanup`, `root_cell`; and what languages use: `foreign`, `stacks`
 
@@ -150,6 +150,8 @@ mod pace;
 mod pacer;
 #[cfg(not(loom))]
 mod packed;
+#[cfg(not(loom))]
+mod pause;
 #[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]

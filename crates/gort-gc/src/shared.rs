@@ -31,7 +31,7 @@ use crate::roots::{self, RootTable};
 use crate::stacks::Stacks;
 use crate::stats::{Stats, StatsCell};
 use crate::weak::WeakTable;
-use crate::{Mutant, cycle, pace};
+use crate::{Mutant, cycle, pace, pause};
 
 static CONTEXTS: Rank = Rank { layer: layer::GC, n: 1, name: "gc.contexts" };
 
@@ -344,8 +344,8 @@ impl Drop for Shared {
     /// that drop glue runs.
     fn drop(&mut self) {
         struct Never;
-        impl cycle::Pause for Never {
-            fn pause(&mut self, _: cycle::Point) -> Result<(), cycle::Stopped> {
+        impl pause::Pause for Never {
+            fn pause(&mut self, _: pause::Point) -> Result<(), pause::Stopped> {
                 Ok(())
             }
         }

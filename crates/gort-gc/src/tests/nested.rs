@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::counted::{Counted, Node, NodeInit};
 use crate::config::Rules;
-use crate::cycle::{self, Pause, Point, Stopped};
+use crate::cycle;
+use crate::pause::{Pause, Point, Stopped};
 use crate::{Collector, Config, Gc, Mutant, Mutator, Root};
 
 struct Script<'a> {

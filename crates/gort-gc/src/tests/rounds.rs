@@ -1,6 +1,7 @@
 //! Marking comes to an end beside a task that never stops making objects.
 
-use crate::cycle::{self, Pause, Point, Stopped};
+use crate::cycle;
+use crate::pause::{Pause, Point, Stopped};
 use crate::{Collector, Config, Field, Gc, Mutator, Root, Trace};
 
 /// More pointers than fit a few registers, and more bytes than a row of the map.

@@ -18,7 +18,8 @@ use proptest::prelude::*;
 
 use super::foreign::{Kind, Shown};
 use crate::config::Rules;
-use crate::cycle::{self, Pause, Point, Stopped};
+use crate::cycle;
+use crate::pause::{Pause, Point, Stopped};
 use crate::shared::Shared;
 use crate::{
     Collector, Config, Ephemeron, Field, Gc, Leaf, Mutant, Mutator, Root, Trace, Weak, assist,

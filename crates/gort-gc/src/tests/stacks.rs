@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::counted::{Counted, Node, NodeInit};
 use super::foreign::{Kind, Shown};
 use crate::config::Rules;
-use crate::cycle::{self, Pause, Point, Stopped};
+use crate::cycle;
 use crate::foreign::Mutator;
+use crate::pause::{Pause, Point, Stopped};
 use crate::{Collector, Config, Gc, Mutant, Root};
 
 /// Where the white object is named.
