@@ -1,14 +1,12 @@
 //! The examples, run as a person would run them.
 
-use std::path::PathBuf;
+#[path = "kit/program.rs"]
+mod program;
+
 use std::process::{Command, Output};
 
 fn example(name: &str) -> Command {
-    // The test binary lies in target/PROFILE/deps, the examples in target/PROFILE/examples.
-    let mut path: PathBuf = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    let mut command = Command::new(path.join("examples").join(name));
+    let mut command = Command::new(program::path(name));
     for name in ["GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG"] {
         command.env_remove(name);
     }

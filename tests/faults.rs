@@ -1,5 +1,8 @@
 //! How programs end: overflows, deadlocks, panics, exits (STACK-2, SCHED-16, BOOT-14).
 
+#[path = "kit/program.rs"]
+mod program;
+
 use std::process::Command;
 
 struct End {
@@ -13,10 +16,7 @@ fn run(mode: &str) -> End {
 }
 
 fn run_program(program: &str, mode: &str) -> End {
-    let mut path = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    let out = Command::new(path.join("examples").join(program))
+    let out = Command::new(program::path(program))
         .arg(mode)
         .env("GOMAXPROCS", "2")
         .env_remove("RUST_BACKTRACE")

@@ -1,24 +1,19 @@
 //! A program in which everything waits wakes nobody: no thread of it is scheduled, until something happens. Before that, it
 //! gives back the memory that it no longer needs.
 
+#[path = "kit/program.rs"]
+mod program;
+
+use program::Kept;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-fn program() -> PathBuf {
-    // The test binary lies in target/PROFILE/deps, the programs in target/PROFILE/examples.
-    let mut path = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    path.join("examples").join("idle")
-}
-
-struct Idle(Child);
+struct Idle(Kept);
 
 impl Idle {
     fn start(what: &str) -> Self {
-        let mut command = Command::new(program());
+        let mut command = Command::new(program::path("idle"));
         for name in ["GOGC", "GOMEMLIMIT", "GODEBUG", "LD_PRELOAD"] {
             command.env_remove(name);
         }
@@ -28,12 +23,12 @@ impl Idle {
         let out = child.stdout.take().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("it says something");
         assert_eq!(line, "ready\n");
-        Self(child)
+        Self(Kept(child))
     }
 
     /// How often the threads of the program have left a processor.
     fn switches(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).expect("it runs");
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.0.id())).expect("it runs");
         let of = |status: String| -> u64 {
             let counts = status.lines().filter_map(|l| l.split_once("ctxt_switches:"));
             counts.map(|(_, n)| n.trim().parse::<u64>().expect("a number")).sum()
@@ -47,7 +42,7 @@ impl Idle {
     }
 
     fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.0.id()));
         let status = status.expect("it runs");
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("a row");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
@@ -66,13 +61,6 @@ impl Idle {
             before = now;
         }
         panic!("after a minute it is still awake: {before} switches");
-    }
-}
-
-impl Drop for Idle {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

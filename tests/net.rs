@@ -1,8 +1,10 @@
 //! The network's examples as processes of their own, with std's sockets on the other side.
 
+#[path = "kit/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ struct Server {
 
 impl Server {
     fn start(example: &str, args: &[&str], procs: &str) -> Self {
-        let mut child = Command::new(path(example))
+        let mut child = Command::new(program::path(example))
             .args(args)
             .env("GOMAXPROCS", procs)
             .stdout(Stdio::piped())
@@ -58,17 +60,11 @@ impl Server {
     }
 }
 
-fn path(example: &str) -> PathBuf {
-    let mut path: PathBuf = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    path.join("examples").join(example)
-}
-
 #[test]
 fn echoes() {
     for procs in ["1", "2"] {
-        let output = Command::new(path("echo")).env("GOMAXPROCS", procs).output().expect("echo");
+        let output =
+            Command::new(program::path("echo")).env("GOMAXPROCS", procs).output().expect("echo");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "10000 echoes on 100 connections\n");
         assert!(output.status.success());
     }
@@ -228,7 +224,7 @@ fn hyper_serves_and_asks() {
         let clients: Vec<_> = ["/", "/nothing", "/", "/"]
             .map(|path| {
                 let args = ["get", &server.addr, path];
-                let mut client = Command::new(self::path("hyper_server"));
+                let mut client = Command::new(program::path("hyper_server"));
                 client.args(args).env("GOMAXPROCS", procs).stdout(Stdio::piped());
                 (path, client.spawn().expect("the example"))
             })

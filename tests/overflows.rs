@@ -1,15 +1,15 @@
 //! STACK-2: an overflow names its goroutine and the size, prints the frames, and aborts: wherever it happens, with guards of
 //! both kinds.
 
+#[path = "kit/program.rs"]
+mod program;
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 #[test]
 fn wherever_a_stack_overflows_its_goroutine_is_named() {
-    let mut path = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    let program = path.join("examples").join("overflows");
+    let program = program::path("overflows");
     for guard in ["best", "protect"] {
         for (kind, who, place) in [
             ("main", "goroutine 1 (\"main\") exceeded its stack of 8128 KiB", "dig"),

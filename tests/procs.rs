@@ -1,25 +1,14 @@
 //! The number of processors follows the affinity mask of a running program, within about a second, there and back.
 
+#[path = "kit/program.rs"]
+mod program;
+
+use program::Kept;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 
-/// A server, ended at the end.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start() -> (Program, BufReader<ChildStderr>) {
-    // The test binary lies in target/PROFILE/deps, the examples in target/PROFILE/examples.
-    let mut path: PathBuf = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    let child = Command::new(path.join("examples").join("http"))
+fn start() -> (Kept, BufReader<ChildStderr>) {
+    let child = Command::new(program::path("http"))
         .arg("127.0.0.1:0")
         .env_remove("GOMAXPROCS")
         .env("GODEBUG", "schedtrace=50")
@@ -28,7 +17,7 @@ fn start() -> (Program, BufReader<ChildStderr>) {
         .spawn();
     let mut child = child.expect("the examples are built by `cargo test`");
     let lines = BufReader::new(child.stderr.take().expect("a pipe"));
-    (Program(child), lines)
+    (Kept(child), lines)
 }
 
 /// Reads lines of the trace until one says `procs`; how many it took.
@@ -63,14 +52,14 @@ fn processors_follow_the_affinity_mask() {
     if all == first {
         return; // There is one processor.
     }
-    let (program, mut lines) = start();
-    if !pin(program.0.id(), &all) {
+    let (server, mut lines) = start();
+    if !pin(server.0.id(), &all) {
         return;
     }
     let procs = std::thread::available_parallelism().expect("a number").get();
     until(&mut lines, procs);
-    assert!(pin(program.0.id(), &first));
+    assert!(pin(server.0.id(), &first));
     until(&mut lines, 1);
-    assert!(pin(program.0.id(), &all));
+    assert!(pin(server.0.id(), &all));
     until(&mut lines, procs);
 }

@@ -1,19 +1,13 @@
 //! What the programs ask of the system: their calls, by strace; limits of memory, by `ulimit`; their mappings, by `/proc`.
 
+#[path = "kit/program.rs"]
+mod program;
+
 use gort::gc::{Gc, GcPacked, Root};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 const PART: &str = "GORT_SYSTEM_PART";
-
-fn example(name: &str) -> PathBuf {
-    // The test binary lies in target/PROFILE/deps, the examples in target/PROFILE/examples.
-    let mut path = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    path.join("examples").join(name)
-}
 
 fn quiet(command: &mut Command) -> &mut Command {
     for name in ["GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "LD_PRELOAD"] {
@@ -66,7 +60,7 @@ fn a_part_of_the_child() {
 /// SYS-2 at boot: whatever the limit, the program runs or says in one line why not; nothing in between.
 #[test]
 fn too_little_memory_to_boot() {
-    let hello = example("hello");
+    let hello = program::path("hello");
     let (mut refused, mut ran) = (0, 0);
     for kib in [30_000, 60_000, 120_000, 240_000, 480_000, 960_000, 2_000_000, 4_000_000] {
         let script = format!("ulimit -v {kib} && exec \"$0\"");
@@ -114,7 +108,7 @@ fn the_calls_of_hello() {
     let mut strace = Command::new("strace");
     strace
         .args(["-f", "-qq", "-e", "trace=execve,brk,mmap,read,munmap,mremap"])
-        .arg(example("hello"));
+        .arg(program::path("hello"));
     let Ok(Output { status, stderr, .. }) = quiet(&mut strace).output() else {
         return eprintln!("not shown: strace is not installed");
     };

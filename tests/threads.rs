@@ -1,20 +1,15 @@
 //! Programs and the system's threads: limits, exhaustion, deadlocks with locked threads, stops, masks, std's lock of stdout.
 
+#[path = "kit/program.rs"]
+mod program;
+
+use program::Kept;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-
-fn program() -> PathBuf {
-    // The test binary lies in target/PROFILE/deps, the programs in target/PROFILE/examples.
-    let mut path = std::env::current_exe().expect("a test binary");
-    path.pop();
-    path.pop();
-    path.join("examples").join("threads")
-}
+use std::process::{Command, Output, Stdio};
 
 fn command(mode: &str) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new(program::path("threads"));
     command.arg(mode).env("GOMAXPROCS", "2").env_remove("RUST_BACKTRACE");
     command
 }
@@ -48,7 +43,7 @@ fn where_the_system_gives_no_thread_the_program_says_so() {
     const NOBODY: u32 = 65534;
     // The other user may not see the build's directory.
     let copy = std::env::temp_dir().join(format!("gort-threads-{}", std::process::id()));
-    std::fs::copy(program(), &copy).expect("a copy");
+    std::fs::copy(program::path("threads"), &copy).expect("a copy");
     let mut command = Command::new(&copy);
     command.arg("many").env("GOMAXPROCS", "2").env_remove("RUST_BACKTRACE").current_dir("/");
     // SAFETY: a system call; it cannot fail.
@@ -94,13 +89,13 @@ fn deadlocks_are_seen_beside_locked_threads() {
 }
 
 /// A child with its output piped; ended when the value goes.
-struct Running(Child, BufReader<std::process::ChildStdout>);
+struct Running(Kept, BufReader<std::process::ChildStdout>);
 
 impl Running {
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("piped"));
-        Self(child, out)
+        Self(Kept(child), out)
     }
 
     fn line(&mut self) -> String {
@@ -116,22 +111,15 @@ impl Running {
     }
 
     fn signal(&self, signal: i32) {
-        let pid = i32::try_from(self.0.id()).expect("a process");
+        let pid = i32::try_from(self.0.0.id()).expect("a process");
         // SAFETY: a child that was not waited for.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
     fn is_stopped(&self) -> bool {
         let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("it lives");
+            std::fs::read_to_string(format!("/proc/{}/stat", self.0.0.id())).expect("it lives");
         stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -144,7 +132,7 @@ fn a_wait_for_the_network_is_no_deadlock() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     socket.send_to(&[7], ("127.0.0.1", port)).expect("sent");
     assert_eq!(program.line(), "done 7");
-    assert!(program.0.wait().expect("it ends").success());
+    assert!(program.0.0.wait().expect("it ends").success());
 }
 
 #[test]
@@ -159,18 +147,18 @@ fn a_program_that_was_stopped_goes_on() {
         std::thread::sleep(std::time::Duration::from_millis(20));
         program.signal(libc::SIGCONT);
         std::thread::sleep(std::time::Duration::from_millis(2));
-        if program.0.try_wait().expect("a child").is_some() {
+        if program.0.0.try_wait().expect("a child").is_some() {
             break;
         }
     }
     assert_eq!(program.rest(), "done\n");
-    assert!(program.0.wait().expect("it ends").success());
+    assert!(program.0.0.wait().expect("it ends").success());
 }
 
 #[test]
 fn the_mask_says_how_many_processors_there_are() {
     let mut masked = Command::new("taskset");
-    masked.arg("-c").arg("0").arg(program()).arg("procs").env_remove("GOMAXPROCS");
+    masked.arg("-c").arg("0").arg(program::path("threads")).arg("procs").env_remove("GOMAXPROCS");
     match masked.output() {
         Ok(out) => assert_eq!(ended(out).1, "1 1\n"),
         Err(e) => eprintln!("not shown: taskset is not there: {e}"),
@@ -199,7 +187,7 @@ fn a_debugger_walks_over_a_switch() {
     let mut gdb = Command::new("gdb");
     gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off"]);
     gdb.args(["-ex", "break threads::the_probe", "-ex", "run", "-ex", "backtrace"]);
-    gdb.arg("--args").arg(program()).arg("probe").env("GOMAXPROCS", "2");
+    gdb.arg("--args").arg(program::path("threads")).arg("probe").env("GOMAXPROCS", "2");
     let out = match gdb.output() {
         Ok(out) => ended(out),
         Err(e) => return eprintln!("not shown: gdb is not there: {e}"),
