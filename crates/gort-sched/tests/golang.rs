@@ -62,7 +62,8 @@ fn two_locked_goroutines_take_turns_on_one_processor() {
                     for n in 0..50 {
                         while turns.load(SeqCst) != 2 * n + me {
                             thread::yield_now();
-                            yields += 1;
+                            // Until the other one's first turn its thread is being made.
+                            yields += u32::from(n > 1);
                         }
                         turns.fetch_add(1, SeqCst);
                     }
@@ -71,8 +72,8 @@ fn two_locked_goroutines_take_turns_on_one_processor() {
             })
             .collect();
         for g in all {
-            // A slice of 10 ms would have had room for millions.
-            assert!(g.join().unwrap() < 100_000);
+            // One or two for each turn; a slice of 10 ms would have room for tens of thousands.
+            assert!(g.join().unwrap() < 10_000);
         }
     });
 }
